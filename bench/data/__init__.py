@@ -1,0 +1,1 @@
+"""Reference data: names, units and signs of labels, structures, graphs and splits."""

@@ -1,0 +1,1 @@
+"""Reference calculations: structures, CP2K input and output, density partition."""

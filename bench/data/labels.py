@@ -1,0 +1,63 @@
+"""The one place where labels have names, units and signs.
+
+Every dataset, every predictions file and every table takes its keys and units from here.
+Conventions: energies in eV, lengths in Å, charges in e (positive where electrons are missing),
+multipoles in e3nn's order (q, d_y, d_z, d_x), dipoles and fields in Cartesian order (x, y, z),
+the electric field is the physical one that the system feels (energy −M·E).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+# e3nn keeps l = 1 as (y, z, x): cartesian = e3nn[..., CARTESIAN_FROM_E3NN], and back.
+CARTESIAN_FROM_E3NN = [2, 0, 1]
+E3NN_FROM_CARTESIAN = [1, 2, 0]
+
+
+@dataclass(frozen=True)
+class Label:
+    """One quantity that a reference calculation or a model gives.
+
+    Attributes:
+        name: how code and tables call it.
+        unit: its unit.
+        per_atom: whether there is a row per atom.
+        components: numbers per structure or per atom.
+        description: one line with the sign convention.
+    """
+
+    name: str
+    unit: str
+    per_atom: bool
+    components: int
+    description: str
+
+    @property
+    def reference_key(self) -> str:
+        """The key of the reference value in an extxyz file."""
+        return f"REF_{self.name}"
+
+    @property
+    def predicted_key(self) -> str:
+        """The key of a model's value in predictions.extxyz."""
+        return f"PRED_{self.name}"
+
+
+ENERGY = Label("energy", "eV", False, 1, "slabs: isolated, in the felt field, −M·E included")
+FORCES = Label("forces", "eV/Å", True, 3, "minus the gradient of the energy at fixed field")
+MULTIPOLES = Label("multipoles", "e, e Å", True, 4, "order (q, d_y, d_z, d_x)")
+DIPOLE = Label("dipole", "e Å", False, 3, "Cartesian; dipole_mask marks meaningful components")
+FERMI_LEVEL = Label(
+    "fermi_level", "eV", False, 1, "−∂E/∂Q; the cell average of the potential is zero"
+)
+
+LABELS = {label.name: label for label in (ENERGY, FORCES, MULTIPOLES, DIPOLE, FERMI_LEVEL)}
+
+# What every structure must state, beside its labels.
+TOTAL_CHARGE_KEY = "total_charge"  # e
+ELECTRIC_FIELD_KEY = "electric_field"  # V/Å, Cartesian, felt by the system
+DIPOLE_MASK_KEY = "dipole_mask"  # 1 where the component of the dipole is defined
+MULTIPLICITY_KEY = "multiplicity"
+IDENTITY_KEYS = ("uid", "group", "subset", "split", "trajectory")
+SPLITS = ("train", "valid", "test")

@@ -1,0 +1,1 @@
+"""Metrics from predictions: accuracy, field response, charge states, cost."""

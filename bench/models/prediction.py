@@ -1,0 +1,41 @@
+"""What a model says of a batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from bench.scf.report import ScfReport
+
+
+@dataclass
+class Prediction:
+    """Predictions for g structures with n atoms in all; None where a point does not predict it.
+
+    Energies, multipoles and everything made from them are float64.
+
+    Attributes:
+        energy: [g] in eV, baseline included; grand energy Ω at a fixed Fermi level.
+        baseline: [g] in eV, Σ E0 + Q Σ s_Z / V, the same in every point.
+        forces: [n, 3] in eV/Å.
+        stress: [g, 3, 3] in eV/Å³ where it was asked for.
+        multipoles: [n, 4] in e and e Å, order (q, d_y, d_z, d_x).
+        total_charge: [g] in e, Σ q_i.
+        dipole: [g, 3] in e Å, Cartesian.
+        fermi_level: [g] in eV, in the labels' zero; NaN where undefined.
+        density_residual: [n, 4] of direct training: F(p_ref) − p_ref (e, e Å) or the projected
+            gradient ∂E/∂p at p_ref (eV/e, eV/(e Å)).
+        scf: health of the solve; None for points without one.
+    """
+
+    energy: Tensor
+    baseline: Tensor
+    forces: Tensor | None = None
+    stress: Tensor | None = None
+    multipoles: Tensor | None = None
+    total_charge: Tensor | None = None
+    dipole: Tensor | None = None
+    fermi_level: Tensor | None = None
+    density_residual: Tensor | None = None
+    scf: ScfReport | None = None

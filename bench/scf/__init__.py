@@ -1,0 +1,1 @@
+"""Self-consistency: problems, solvers, implicit gradients and their health."""
