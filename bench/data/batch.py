@@ -1,0 +1,276 @@
+"""Graphs of structures and batches of graphs: what every model sees.
+
+Coordinates and cells stay in float64; the backbone casts edge vectors to its own type.  The cell
+is the structure's own: mace's AtomicData replaces the vector of a non-periodic axis, which would
+change the volume and the reciprocal vectors of a slab.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+
+import ase
+import numpy as np
+import torch
+from mace.data.neighborhood import get_neighborhood
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from bench.data import labels as names
+from bench.data.labels import DIPOLE, LABELS
+from bench.density.coulomb import half_sphere
+from bench.density.geometry import Boundary, Geometry
+
+
+@dataclass(frozen=True)
+class GraphSettings:
+    """What a graph depends on beside the structure.
+
+    Attributes:
+        elements: atomic numbers, ascending; the order of the one-hot node attributes.
+        r_max: cutoff of the edges in Å.
+        narrowest_width: smallest Gaussian width of density and features in Å.
+        cutoff_factor: of the reciprocal cutoff.
+        dtype: of the backbone.
+    """
+
+    elements: tuple[int, ...]
+    r_max: float
+    narrowest_width: float
+    cutoff_factor: float
+    dtype: torch.dtype
+
+
+@dataclass(frozen=True)
+class Graph:
+    """One structure; shapes as in ``Batch`` without the structure axis."""
+
+    positions: Tensor
+    atomic_numbers: Tensor
+    node_attrs: Tensor
+    edge_index: Tensor
+    unit_shifts: Tensor
+    cell: Tensor
+    boundary: Boundary
+    k_indices: Tensor
+    total_charge: float
+    electric_field: Tensor
+    labels: dict[str, Tensor]
+    has: dict[str, Tensor]
+    index: int
+
+
+@dataclass
+class Batch:
+    """g structures with n atoms and e edges in all.
+
+    Attributes:
+        positions: [n, 3] float64, Å.
+        atomic_numbers: [n] int64.
+        node_attrs: [n, z] one-hot over the elements, backbone's type.
+        structure: [n] int64, the structure an atom belongs to.
+        slot: [n] int64, the atom's row in padded arrays.
+        edge_index: [2, e] int64, senders and receivers.
+        unit_shifts: [e, 3] float64, lattice vectors that an edge crosses.
+        cell: [g, 3, 3] float64, Å, rows are vectors.
+        boundary: [g] int64, values of ``Boundary``.
+        k_indices: [g, k, 3] float64, padded with zeros.
+        k_mask: [g, k] bool.
+        total_charge: [g] float64, e.
+        electric_field: [g, 3] float64, V/Å.
+        labels: reference values by label name, flat as in ``Prediction``, zero where absent.
+        has: [g] bool by label name; for the dipole [g, 3], the meaningful components.
+        index: [g] int64, the structure's place in its split.
+    """
+
+    positions: Tensor
+    atomic_numbers: Tensor
+    node_attrs: Tensor
+    structure: Tensor
+    slot: Tensor
+    edge_index: Tensor
+    unit_shifts: Tensor
+    cell: Tensor
+    boundary: Tensor
+    k_indices: Tensor
+    k_mask: Tensor
+    total_charge: Tensor
+    electric_field: Tensor
+    labels: dict[str, Tensor]
+    has: dict[str, Tensor]
+    index: Tensor
+
+    @property
+    def num_structures(self) -> int:
+        """g."""
+        return len(self.total_charge)
+
+    @property
+    def num_atoms(self) -> Tensor:
+        """[g] int64, atoms of each structure."""
+        return torch.bincount(self.structure, minlength=self.num_structures)
+
+    def dense(self, per_atom: Tensor) -> Tensor:
+        """[n, ...] to [g, atoms of the largest structure, ...], zero where padded."""
+        largest = int(self.num_atoms.max())
+        padded = per_atom.new_zeros(self.num_structures, largest, *per_atom.shape[1:])
+        return padded.index_put((self.structure, self.slot), per_atom)
+
+    def flat(self, padded: Tensor) -> Tensor:
+        """[g, atoms of the largest structure, ...] to [n, ...]."""
+        return padded[self.structure, self.slot]
+
+    def per_structure(self, per_atom: Tensor) -> Tensor:
+        """Sum [n, ...] over the atoms of each structure: [g, ...]."""
+        total = per_atom.new_zeros(self.num_structures, *per_atom.shape[1:])
+        return total.index_add(0, self.structure, per_atom)
+
+    def geometry(self) -> Geometry:
+        """The padded view that the electrostatics needs."""
+        mask = torch.ones_like(self.structure, dtype=torch.bool)
+        return Geometry(
+            positions=self.dense(self.positions),
+            mask=self.dense(mask),
+            cell=self.cell,
+            boundary=self.boundary,
+            k_indices=self.k_indices,
+            k_mask=self.k_mask,
+            electric_field=self.electric_field,
+            total_charge=self.total_charge,
+        )
+
+    def to(self, device: torch.device | str) -> Batch:
+        """A copy on ``device``."""
+
+        def move(value: Tensor | dict[str, Tensor]) -> Tensor | dict[str, Tensor]:
+            if isinstance(value, dict):
+                return {key: tensor.to(device) for key, tensor in value.items()}
+            return value.to(device)
+
+        return replace(self, **{f.name: move(getattr(self, f.name)) for f in fields(self)})
+
+
+def build_graph(atoms: ase.Atoms, settings: GraphSettings, index: int = 0) -> Graph:
+    """The graph of one structure that ``bench.data.dataset`` has checked.
+
+    Args:
+        atoms: structure with total_charge, electric_field and reference labels in info and arrays.
+        settings: elements, cutoffs and type.
+        index: its place in its split, for messages.
+    """
+    pbc = tuple(bool(p) for p in atoms.pbc)
+    boundary = Boundary(sum(pbc) if sum(pbc) < 2 else sum(pbc) - 1)
+    cell = atoms.cell.array if boundary != Boundary.OPEN or atoms.cell.rank == 3 else np.eye(3)
+    edges, _, unit_shifts, _ = get_neighborhood(
+        atoms.positions, settings.r_max, pbc=pbc, cell=atoms.cell.array.copy()
+    )
+    numbers = torch.as_tensor(atoms.numbers, dtype=torch.int64)
+    one_hot = numbers[:, None] == torch.tensor(settings.elements)
+    labels, has = _reference(atoms)
+    return Graph(
+        positions=torch.as_tensor(atoms.positions, dtype=torch.float64),
+        atomic_numbers=numbers,
+        node_attrs=one_hot.to(settings.dtype),
+        edge_index=torch.as_tensor(edges, dtype=torch.int64),
+        unit_shifts=torch.as_tensor(unit_shifts, dtype=torch.float64),
+        cell=torch.as_tensor(cell, dtype=torch.float64),
+        boundary=boundary,
+        k_indices=torch.as_tensor(
+            half_sphere(
+                cell,
+                boundary,
+                narrowest_width=settings.narrowest_width,
+                cutoff_factor=settings.cutoff_factor,
+            ),
+            dtype=torch.float64,
+        ),
+        total_charge=float(atoms.info[names.TOTAL_CHARGE_KEY]),
+        electric_field=torch.as_tensor(atoms.info[names.ELECTRIC_FIELD_KEY], dtype=torch.float64),
+        labels=labels,
+        has=has,
+        index=index,
+    )
+
+
+def _reference(atoms: ase.Atoms) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Reference labels, zeros where absent, and which are there."""
+    values, present = {}, {}
+    for name, label in LABELS.items():
+        store = atoms.arrays if label.per_atom else atoms.info
+        shape = (len(atoms), label.components) if label.per_atom else (label.components,)
+        there = label.reference_key in store
+        value = np.reshape(store[label.reference_key], shape) if there else np.zeros(shape)
+        values[name] = torch.as_tensor(value, dtype=torch.float64)
+        present[name] = torch.tensor(there)
+    mask = atoms.info.get(names.DIPOLE_MASK_KEY, np.zeros(3))
+    present[DIPOLE.name] = present[DIPOLE.name] & torch.as_tensor(np.asarray(mask) != 0)
+    return values, present
+
+
+def _pad(tensors: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Stack [k_i, ...] to [g, max k, ...] with the mask of real rows [g, max k]."""
+    padded = torch.nn.utils.rnn.pad_sequence(list(tensors), batch_first=True)
+    counts = torch.tensor([len(t) for t in tensors])
+    return padded, torch.arange(padded.shape[1])[None] < counts[:, None]
+
+
+def collate(graphs: Sequence[Graph]) -> Batch:
+    """Join graphs into one batch."""
+    counts = torch.tensor([len(g.positions) for g in graphs])
+    offsets = torch.cumsum(counts, 0) - counts
+    k_indices, k_mask = _pad([g.k_indices for g in graphs])
+    labels, has = _collate_labels(graphs)
+    return Batch(
+        positions=torch.cat([g.positions for g in graphs]),
+        atomic_numbers=torch.cat([g.atomic_numbers for g in graphs]),
+        node_attrs=torch.cat([g.node_attrs for g in graphs]),
+        structure=torch.repeat_interleave(torch.arange(len(graphs)), counts),
+        slot=torch.cat([torch.arange(int(c)) for c in counts]),
+        edge_index=torch.cat([g.edge_index + o for g, o in zip(graphs, offsets)], dim=1),
+        unit_shifts=torch.cat([g.unit_shifts for g in graphs]),
+        cell=torch.stack([g.cell for g in graphs]),
+        boundary=torch.tensor([int(g.boundary) for g in graphs]),
+        k_indices=k_indices,
+        k_mask=k_mask,
+        total_charge=torch.tensor([g.total_charge for g in graphs], dtype=torch.float64),
+        electric_field=torch.stack([g.electric_field for g in graphs]),
+        labels=labels,
+        has=has,
+        index=torch.tensor([g.index for g in graphs]),
+    )
+
+
+def _collate_labels(graphs: Sequence[Graph]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Reference labels and their presence for a batch; scalars per structure become [g]."""
+    labels = {}
+    for name, label in LABELS.items():
+        rows = [g.labels[name] for g in graphs]
+        joined = torch.cat(rows) if label.per_atom else torch.stack(rows)
+        labels[name] = joined[:, 0] if label.components == 1 else joined
+    return labels, {name: torch.stack([g.has[name] for g in graphs]) for name in LABELS}
+
+
+def make_loader(
+    frames: Sequence[ase.Atoms],
+    settings: GraphSettings,
+    *,
+    batch_size: int,
+    generator: torch.Generator | None = None,
+) -> DataLoader[Graph]:
+    """Batches of ``frames``; graphs are built once.
+
+    Args:
+        frames: checked structures.
+        settings: of the model, ``model.graph_settings``.
+        batch_size: structures per batch.
+        generator: draws a new order each epoch; without one the order is that of ``frames``.
+    """
+    graphs = [build_graph(atoms, settings, index) for index, atoms in enumerate(frames)]
+    return DataLoader(
+        graphs,  # type: ignore[arg-type]
+        batch_size=batch_size,
+        shuffle=generator is not None,
+        generator=generator,
+        collate_fn=collate,
+    )

@@ -1,0 +1,278 @@
+"""What every point of the design space shares: backbone, Coulomb energy, forces, reporting.
+
+A point answers two questions: which density belongs to this geometry, field and charge, and what
+energy belongs to that density.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, fields, replace
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from bench.config import Mode, ModelConfig
+from bench.data.batch import Batch
+from bench.density.coulomb import Maps, assemble, coulomb_energy
+from bench.density.multipoles import cell_centre, dipole
+from bench.errors import BenchError
+from bench.models.backbone import Backbone, NodeFeatures, random_stream
+from bench.models.facts import TrainingFacts, graph_settings
+from bench.models.prediction import Prediction
+from bench.scf.report import ScfReport
+
+BACKBONE_OPTIONS = frozenset(
+    [
+        "name",
+        "description",
+        "r_max",
+        "num_channels",
+        "hidden_l_max",
+        "num_interactions",
+        "angular_l_max",
+        "correlation",
+        "num_bessel",
+        "num_polynomial_cutoff",
+        "mlp_channels",
+        "radial_mlp",
+    ]
+)
+DENSITY_OPTIONS = frozenset(
+    [
+        "l_max",
+        "smearing_width",
+        "feature_widths",
+        "feature_self_interaction",
+        "kspace_cutoff_factor",
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a density is made from.
+
+    Attributes:
+        batch: the structures.
+        nodes: features of every atom.
+        maps: Coulomb and feature maps and the applied potential, padded.
+    """
+
+    batch: Batch
+    nodes: NodeFeatures
+    maps: Maps
+
+    def padded(self, per_atom: Tensor) -> Tensor:
+        """[n, c] to [g, m], the layout of the maps."""
+        return self.batch.dense(per_atom).flatten(1)
+
+    def per_atom(self, padded: Tensor) -> Tensor:
+        """[g, m] to [n, c]."""
+        largest = int(self.batch.num_atoms.max())
+        return self.batch.flat(padded.unflatten(1, (largest, -1)))
+
+    def reference_density(self, l_max: int) -> Tensor:
+        """[g, m] reference multipoles, for direct training."""
+        return self.padded(self.batch.labels["multipoles"][:, : (l_max + 1) ** 2])
+
+
+@dataclass(frozen=True)
+class Density:
+    """A point's density.
+
+    Attributes:
+        multipoles: [g, m] in e, e Å.
+        fermi_level: [g] μ = −∂E/∂Q in eV as solved for; None where the point has none.
+        scf: health of the solve.
+        residual: [g, m] of direct training.
+    """
+
+    multipoles: Tensor
+    fermi_level: Tensor | None = None
+    scf: ScfReport | None = None
+    residual: Tensor | None = None
+
+
+class Point(nn.Module, ABC):
+    """A point of the design space.
+
+    Class attributes that a point states:
+        predicts: label names beside energy and forces.
+        options: keys of ``ModelConfig`` that it uses beside those of backbone and density.
+        modes: training modes that apply; none where nothing is self-consistent.
+        recommended: what ``training.mode=auto`` means.
+        knows_total_charge: whether its energy depends on the total charge asked for.
+        variational: whether the density makes the energy stationary, so that μ = −∂E/∂Q.
+    """
+
+    predicts: ClassVar[frozenset[str]] = frozenset({"multipoles", "dipole"})
+    options: ClassVar[frozenset[str]] = frozenset()
+    modes: ClassVar[tuple[Mode, ...]] = ()
+    recommended: ClassVar[Mode] = Mode.implicit
+    knows_total_charge: ClassVar[bool] = True
+    variational: ClassVar[bool] = True
+
+    def __init__(self, config: ModelConfig, facts: TrainingFacts, *, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.config = config
+        self.facts = facts
+        self.graph_settings = graph_settings(config, facts.elements, dtype)
+        self.backbone = Backbone(
+            config,
+            facts.elements,
+            avg_num_neighbors=facts.avg_num_neighbors,
+            scale=facts.force_scale,
+        )
+        baseline = facts.baseline
+        self.register_buffer("atomic_energies", _column(baseline.atomic_energies))
+        self.register_buffer("potential_shifts", _column(baseline.potential_shifts))
+        self.register_buffer("mean_charges", torch.tensor(facts.mean_charges, dtype=torch.float64))
+
+    @abstractmethod
+    def density(self, inputs: Inputs, mode: Mode) -> Density:
+        """The density that belongs to geometry, field and charge."""
+
+    def internal_energy(self, inputs: Inputs, density: Density) -> Tensor:
+        """[g] energy in eV beside short-range, Coulomb and field energy; none by default."""
+        return torch.zeros_like(inputs.batch.total_charge)
+
+    def forward(
+        self,
+        batch: Batch,
+        *,
+        mode: Mode = Mode.implicit,
+        training: bool = False,
+        compute_forces: bool = True,
+        compute_stress: bool = False,
+    ) -> Prediction:
+        """Predict everything that the point knows of a batch.
+
+        Args:
+            batch: g structures.
+            mode: direct, unrolled or implicit self-consistency.
+            training: keep the graph of the forces for a second derivative.
+            compute_forces: differentiate the energy with respect to positions.
+            compute_stress: and with respect to a homogeneous strain (bulk structures).
+        """
+        batch, strain = _with_gradients(batch, compute_forces, compute_stress)
+        prediction = self.predict(batch, mode)
+        wanted = [x for x in (batch.positions, strain) if x is not None and x.requires_grad]
+        if wanted:
+            gradients = torch.autograd.grad(
+                prediction.energy.sum(), wanted, create_graph=training, retain_graph=training
+            )
+            prediction.forces = -gradients[0]
+            if strain is not None:
+                volume = torch.linalg.det(batch.cell).abs()
+                prediction.stress = gradients[1] / volume[:, None, None]
+        return prediction
+
+    def predict(self, batch: Batch, mode: Mode) -> Prediction:
+        """Everything but the derivatives."""
+        nodes = self.backbone(batch)
+        inputs = Inputs(batch, nodes, self.maps(batch))
+        density = self.density(inputs, mode)
+        p = density.multipoles
+        baseline = self.baseline(batch)
+        energy = (
+            baseline
+            + batch.per_structure(nodes.energy)
+            + self.internal_energy(inputs, density)
+            + coulomb_energy(inputs.maps, p)
+            + (inputs.maps.applied * p).sum(1)
+        )
+        multipoles = inputs.per_atom(p)
+        return Prediction(
+            energy=energy,
+            baseline=baseline,
+            multipoles=multipoles,
+            total_charge=batch.per_structure(multipoles[:, 0]),
+            dipole=dipole(
+                batch.dense(multipoles), batch.dense(batch.positions), cell_centre(batch.cell)
+            ),
+            fermi_level=self._label_fermi_level(inputs, density),
+            density_residual=None
+            if density.residual is None
+            else inputs.per_atom(density.residual),
+            scf=density.scf,
+        )
+
+    def maps(self, batch: Batch) -> Maps:
+        """The linear maps of the batch's geometry; features only where the point uses them."""
+        config = self.config
+        return assemble(
+            batch.geometry(),
+            smearing_width=config.smearing_width,
+            l_max=config.l_max,
+            feature_widths=config.feature_widths if self.uses_features else (),
+            feature_self_interaction=config.feature_self_interaction,
+        )
+
+    @property
+    def uses_features(self) -> bool:
+        """Whether the density responds to potential features."""
+        return False
+
+    def baseline(self, batch: Batch) -> Tensor:
+        """[g] Σ E0 + Q Σ s_Z / V in eV (``bench.data.statistics.Baseline``)."""
+        atomic = batch.per_structure(batch.node_attrs.double() @ self.atomic_energies)[:, 0]
+        return atomic + batch.total_charge * self._average_shift(batch)
+
+    def _average_shift(self, batch: Batch) -> Tensor:
+        """[g] Σ s_Z / V in V: zero of the labels' potential against that of smeared charges."""
+        shift = batch.per_structure(batch.node_attrs.double() @ self.potential_shifts)[:, 0]
+        volume = torch.linalg.det(batch.cell).abs()
+        return torch.where(batch.boundary > 0, shift / volume, torch.zeros_like(shift))
+
+    def _label_fermi_level(self, inputs: Inputs, density: Density) -> Tensor | None:
+        """[g] the Fermi level in the labels' zero of potential."""
+        if density.fermi_level is None:
+            return None
+        average = inputs.maps.cell_average_shift(density.multipoles)
+        return density.fermi_level + average - self._average_shift(inputs.batch)
+
+
+def build_point(
+    point: type[Point], config: ModelConfig, facts: TrainingFacts, *, dtype: torch.dtype, seed: int
+) -> Point:
+    """Build a point whose backbone starts from the same weights as any other's at equal seed."""
+    refuse_unused_options(point, config)
+    with random_stream(seed, dtype):
+        return point(config, facts, dtype=dtype)
+
+
+def refuse_unused_options(point: type[Point], config: ModelConfig) -> None:
+    """An option that the point would ignore is a mistake.
+
+    Raises:
+        BenchError: naming the option and those that the point uses.
+    """
+    used = BACKBONE_OPTIONS | DENSITY_OPTIONS | point.options
+    default = replace(ModelConfig(name=config.name))
+    for field in fields(ModelConfig):
+        value, standard = getattr(config, field.name), getattr(default, field.name)
+        if field.name not in used and value != standard:
+            raise BenchError(
+                f"model.{field.name}={value} has no effect on model={config.name}.",
+                f"Options of {config.name}: {', '.join(sorted(used - {'name', 'description'}))}.",
+            )
+
+
+def _column(values: tuple[float, ...]) -> Tensor:
+    return torch.tensor(values, dtype=torch.float64)[:, None]
+
+
+def _with_gradients(
+    batch: Batch, compute_forces: bool, compute_stress: bool
+) -> tuple[Batch, Tensor | None]:
+    """A batch whose positions, and cell through a strain [g, 3, 3], can be differentiated."""
+    positions = batch.positions.detach().requires_grad_(compute_forces or compute_stress)
+    if not compute_stress:
+        return replace(batch, positions=positions), None
+    strain = torch.zeros_like(batch.cell, requires_grad=True)
+    symmetric = 0.5 * (strain + strain.mT)
+    moved = positions + torch.einsum("ni,nij->nj", positions, symmetric[batch.structure])
+    cell = batch.cell + batch.cell @ symmetric
+    return replace(batch, positions=moved, cell=cell), strain

@@ -1,0 +1,83 @@
+"""Points by name: the module ``bench.models.<name>`` defines the point called ``<name>``."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+import torch
+
+from bench.config import Mode, ModelConfig, RunConfig
+from bench.errors import BenchError, nearest
+from bench.models.base import Point, build_point
+from bench.models.facts import TrainingFacts, gather_facts
+from bench.paths import shipped
+
+if TYPE_CHECKING:
+    from bench.data.dataset import Dataset
+
+DTYPES = {"float32": torch.float32, "float64": torch.float64}
+
+
+def point_names() -> list[str]:
+    """Every name in conf/model that has a module."""
+    return sorted(path.stem for path in (shipped("conf") / "model").glob("*.yaml"))
+
+
+def point_class(name: str) -> type[Point]:
+    """The class of a point.
+
+    Raises:
+        BenchError: unknown name.
+    """
+    if name not in point_names():
+        raise BenchError(f"There is no model={name}.", nearest(name, point_names()))
+    module = importlib.import_module(f"bench.models.{name}")
+    found = [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type)
+        and issubclass(value, Point)
+        and value.__module__ == module.__name__
+    ]
+    return found[0]
+
+
+def build_model(config: RunConfig, dataset: Dataset) -> Point:
+    """A new point for a system, measured on its training set.
+
+    Raises:
+        BenchError: unknown point or type, an option or a training mode that the point cannot use.
+    """
+    facts = gather_facts(dataset.frames["train"], config.model)
+    return model_from_facts(config, facts)
+
+
+def model_from_facts(config: RunConfig, facts: TrainingFacts) -> Point:
+    """The same point again without its dataset, for a checkpoint's weights."""
+    if config.dtype not in DTYPES:
+        raise BenchError(f"dtype={config.dtype} is unknown.", nearest(config.dtype, DTYPES))
+    point = point_class(config.model.name)
+    refuse_mode(point, config.model, config.training.mode)
+    model = build_point(point, config.model, facts, dtype=DTYPES[config.dtype], seed=config.seed)
+    return model.to(config.device)
+
+
+def refuse_mode(point: type[Point], config: ModelConfig, mode: Mode) -> None:
+    """A training mode that does not apply is a mistake.
+
+    Raises:
+        BenchError: with the reason and the modes that apply.
+    """
+    if mode is Mode.auto or mode in point.modes:
+        return
+    if not point.modes:
+        raise BenchError(
+            f"training.mode={mode.value} does not apply to model={config.name}: "
+            "its density is not self-consistent.",
+            "Leave training.mode=auto.",
+        )
+    raise BenchError(
+        f"training.mode={mode.value} does not apply to model={config.name}.",
+        f"Modes that do: auto, {', '.join(m.value for m in point.modes)}.",
+    )

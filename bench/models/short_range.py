@@ -1,0 +1,27 @@
+"""MACE alone: no density, no electrostatics."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from bench.config import Mode
+from bench.data.batch import Batch
+from bench.models.base import Density, Inputs, Point
+from bench.models.prediction import Prediction
+
+
+class ShortRange(Point):
+    """E = Σ ε_i; knows neither the field nor the total charge."""
+
+    predicts: ClassVar[frozenset[str]] = frozenset()
+    knows_total_charge: ClassVar[bool] = False
+
+    def density(self, inputs: Inputs, mode: Mode) -> Density:
+        """There is none."""
+        raise NotImplementedError("short_range has no density")
+
+    def predict(self, batch: Batch, mode: Mode) -> Prediction:
+        """Energy only."""
+        baseline = self.baseline(batch)
+        site_energies = self.backbone(batch).energy
+        return Prediction(energy=baseline + batch.per_structure(site_energies), baseline=baseline)

@@ -1,0 +1,230 @@
+"""What every point of the design space must hold; a new point is one line in POINTS."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import ase
+import numpy as np
+import pytest
+import torch
+
+from bench.config import Mode, ModelConfig
+from bench.data.batch import Batch, build_graph, collate
+from bench.models.base import Point, build_point
+from bench.models.facts import gather_facts
+from bench.models.registry import point_class
+from tests.structures import bulk, cluster, slab
+
+POINTS: dict[str, dict[str, object]] = {
+    "short_range": {},
+    "local_charges": {},
+    "scf_qeq": {},
+    "scf_fixed_point": {},
+}
+STRUCTURES: dict[str, Callable[[], ase.Atoms]] = {"slab": slab, "bulk": bulk, "cluster": cluster}
+
+
+def tiny_config(name: str, **options: object) -> ModelConfig:
+    """A backbone that is fast enough for finite differences."""
+    tiny = ModelConfig(
+        name=name, r_max=3.5, num_channels=4, angular_l_max=2, correlation=2, radial_mlp=[8]
+    )
+    return replace(tiny, **POINTS[name], **options)
+
+
+def build(name: str, *, dtype: torch.dtype = torch.float64, **options: object) -> Point:
+    """A point with weights away from the symmetric start, measured on the three structures."""
+    config = tiny_config(name, **options)
+    facts = gather_facts([slab(), bulk(), cluster()], config)
+    model = build_point(point_class(name), config, facts, dtype=dtype, seed=0)
+    generator = torch.Generator().manual_seed(5)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            noise = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
+            parameter += (0.05 * noise).to(parameter.dtype)
+    return model.eval()
+
+
+def batch_of(model: Point, *frames: ase.Atoms) -> Batch:
+    return collate([build_graph(atoms, model.graph_settings, i) for i, atoms in enumerate(frames)])
+
+
+@pytest.fixture(scope="module", params=POINTS)
+def point(request: pytest.FixtureRequest) -> Point:
+    return build(request.param)
+
+
+def energy(model: Point, atoms: ase.Atoms) -> float:
+    with torch.no_grad():
+        return float(model(batch_of(model, atoms), compute_forces=False).energy[0])
+
+
+@pytest.mark.parametrize("structure", STRUCTURES)
+def test_forces_are_the_gradient_of_the_energy(point: Point, structure: str) -> None:
+    atoms = STRUCTURES[structure]()
+    forces = point(batch_of(point, atoms)).forces.numpy()
+    step = 2e-3  # Å; five-point formula, error of order step⁴
+    for atom, axis in [(0, 2), (len(atoms) - 1, 0)]:
+        values = []
+        for n in (-2, -1, 1, 2):
+            moved = atoms.copy()
+            moved.positions[atom, axis] += n * step
+            values.append(energy(point, moved))
+        slope = (values[0] - 8 * values[1] + 8 * values[2] - values[3]) / (12 * step)
+        assert forces[atom, axis] == pytest.approx(-slope, rel=1e-6, abs=1e-7 * np.abs(forces).max())
+
+
+def turned(atoms: ase.Atoms, matrix: np.ndarray) -> ase.Atoms:
+    """The structure and its field under an orthogonal matrix."""
+    out = atoms.copy()
+    out.set_cell(atoms.cell.array @ matrix.T)
+    out.positions = atoms.positions @ matrix.T
+    out.info["electric_field"] = matrix @ atoms.info["electric_field"]
+    return out
+
+
+def rotation_about_z(angle: float) -> np.ndarray:
+    c, s = np.cos(angle), np.sin(angle)
+    return np.array([[c, -s, 0], [s, c, 0], [0, 0, 1.0]])
+
+
+ANY_ROTATION = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
+ANY_ROTATION *= np.sign(np.linalg.det(ANY_ROTATION))
+ORTHOGONAL = {
+    "slab-rotated": ("slab", rotation_about_z(0.7)),
+    "slab-reflected": ("slab", np.diag([-1.0, 1.0, 1.0])),
+    "bulk-rotated": ("bulk", ANY_ROTATION),
+    "bulk-inverted": ("bulk", -np.eye(3)),
+    "cluster-rotated": ("cluster", ANY_ROTATION),
+    "cluster-reflected": ("cluster", ANY_ROTATION @ np.diag([1.0, -1.0, 1.0])),
+}
+
+
+@pytest.mark.parametrize("case", ORTHOGONAL)
+def test_equivariance(point: Point, case: str) -> None:
+    name, matrix = ORTHOGONAL[case]
+    atoms = STRUCTURES[name]()
+    before = point(batch_of(point, atoms))
+    after = point(batch_of(point, turned(atoms, matrix)))
+    turn = torch.as_tensor(matrix)
+    torch.testing.assert_close(after.energy, before.energy, rtol=0, atol=1e-9)
+    torch.testing.assert_close(after.forces, before.forces @ turn.T, rtol=0, atol=1e-8)
+    if before.multipoles is None:
+        return
+    cartesian = before.multipoles[:, [3, 1, 2]] @ turn.T
+    expected = torch.cat([before.multipoles[:, :1], cartesian[:, [1, 2, 0]]], dim=1)
+    torch.testing.assert_close(after.multipoles, expected, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("structure", STRUCTURES)
+def test_translation(point: Point, structure: str) -> None:
+    atoms = STRUCTURES[structure]()
+    moved = atoms.copy()
+    moved.positions += [0.31, -0.42, 0.53] if structure != "slab" else [0.31, -0.42, 0.0]
+    before, after = point(batch_of(point, atoms)), point(batch_of(point, moved))
+    torch.testing.assert_close(after.energy, before.energy, rtol=0, atol=1e-9)
+    torch.testing.assert_close(after.forces, before.forces, rtol=0, atol=1e-8)
+
+
+def test_permutation(point: Point) -> None:
+    atoms = slab()
+    order = np.random.default_rng(1).permutation(len(atoms))
+    before, after = point(batch_of(point, atoms)), point(batch_of(point, atoms[order]))
+    torch.testing.assert_close(after.energy, before.energy, rtol=0, atol=1e-9)
+    torch.testing.assert_close(after.forces, before.forces[order], rtol=0, atol=1e-9)
+    if before.multipoles is not None:
+        torch.testing.assert_close(after.multipoles, before.multipoles[order], rtol=0, atol=1e-9)
+
+
+def test_batch_equals_one_by_one(point: Point) -> None:
+    frames = [slab(), bulk(), cluster(), slab(field=-0.1)]
+    together = point(batch_of(point, *frames))
+    alone = [point(batch_of(point, atoms)) for atoms in frames]
+    for name in ("energy", "forces", "multipoles", "dipole", "fermi_level"):
+        if getattr(together, name) is None:
+            continue
+        expected = torch.cat([getattr(prediction, name) for prediction in alone])
+        torch.testing.assert_close(getattr(together, name), expected, rtol=0, atol=1e-9)
+
+
+def test_total_charge_is_exact_where_promised(point: Point) -> None:
+    if not point.knows_total_charge:
+        pytest.skip("the point's total charge is free")
+    prediction = point(batch_of(point, slab(), bulk(charge=2.0), cluster()))
+    expected = torch.tensor([0.0, 2.0, 0.0], dtype=torch.float64)
+    torch.testing.assert_close(prediction.total_charge, expected, rtol=0, atol=1e-10)
+
+
+def test_every_parameter_receives_a_gradient(point: Point) -> None:
+    point.train()
+    prediction = point(batch_of(point, slab(), bulk(), cluster()), training=True)
+    loss = prediction.forces.square().sum() + prediction.energy.square().sum()
+    if prediction.multipoles is not None:
+        loss = loss + prediction.multipoles.square().sum()
+    gradients = torch.autograd.grad(loss, list(point.parameters()), allow_unused=True)
+    point.eval()
+    named = zip(point.named_parameters(), gradients)
+    missing = [name for (name, _), gradient in named if gradient is None or not gradient.any()]
+    assert missing == []
+
+
+@pytest.mark.parametrize("name", POINTS)
+def test_backbone_starts_equal_at_equal_seed(name: str) -> None:
+    def weights(point_name: str, seed: int) -> torch.Tensor:
+        config = tiny_config(point_name)
+        facts = gather_facts([slab(), bulk(), cluster()], config)
+        model = build_point(
+            point_class(point_name), config, facts, dtype=torch.float64, seed=seed
+        )
+        return torch.cat([p.flatten() for p in model.backbone.parameters()])
+
+    assert torch.equal(weights(name, 3), weights("short_range", 3))
+    assert not torch.equal(weights(name, 3), weights(name, 4))
+
+
+@pytest.mark.parametrize("name", POINTS)
+def test_single_precision_backbone_keeps_double_electrostatics(name: str) -> None:
+    double, single = build(name), build(name, dtype=torch.float32)
+    frames = [slab(), bulk(), cluster()]
+    expected, found = double(batch_of(double, *frames)), single(batch_of(single, *frames))
+    assert found.energy.dtype == found.forces.dtype == torch.float64
+    torch.testing.assert_close(found.energy, expected.energy, rtol=0, atol=2e-4)
+    torch.testing.assert_close(found.forces, expected.forces, rtol=0, atol=5e-4)
+
+
+def test_stress_is_the_derivative_with_respect_to_strain(point: Point) -> None:
+    atoms = bulk()
+    stress = point(batch_of(point, atoms), compute_stress=True).stress[0].numpy()
+    step = 1e-4
+    for i, j in [(0, 0), (0, 1), (2, 2)]:
+        strain = np.zeros((3, 3))
+        strain[i, j] += 0.5 * step
+        strain[j, i] += 0.5 * step
+        plus, minus = atoms.copy(), atoms.copy()
+        plus.set_cell(atoms.cell.array @ (np.eye(3) + strain), scale_atoms=True)
+        minus.set_cell(atoms.cell.array @ (np.eye(3) - strain), scale_atoms=True)
+        slope = (energy(point, plus) - energy(point, minus)) / (2 * step * atoms.get_volume())
+        assert stress[i, j] == pytest.approx(slope, rel=1e-5, abs=1e-7)
+
+
+def test_fermi_level_is_minus_the_derivative_with_respect_to_charge(point: Point) -> None:
+    if "fermi_level" not in point.predicts or not point.variational:
+        pytest.skip("μ is not the derivative of this point's energy")
+    step = 1e-3
+    slope = (energy(point, bulk(charge=1 + step)) - energy(point, bulk(charge=1 - step))) / (2 * step)
+    predicted = point(batch_of(point, bulk())).fermi_level
+    assert float(predicted[0]) == pytest.approx(-slope, abs=1e-6)
+
+
+def test_direct_residual_vanishes_at_the_self_consistent_density(point: Point) -> None:
+    if Mode.direct not in point.modes:
+        pytest.skip("nothing is self-consistent")
+    frames = [slab(), bulk(), cluster()]
+    solved = point(batch_of(point, *frames)).multipoles.numpy()
+    ends = np.cumsum([len(atoms) for atoms in frames])[:-1]
+    for atoms, multipoles in zip(frames, np.split(solved, ends)):
+        atoms.arrays["REF_multipoles"] = multipoles
+    residual = point(batch_of(point, *frames), mode=Mode.direct).density_residual
+    assert float(residual.abs().max()) < 1e-9
