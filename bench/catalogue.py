@@ -1,0 +1,34 @@
+"""What conf/ offers by name; reads a few short files and imports nothing heavy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from bench.paths import shipped
+
+GROUPS = ("model", "system", "training", "preset")
+
+
+def folders() -> list[Path]:
+    """Where named choices are: the shipped conf/, then the user's ./conf where it is another."""
+    own, ours = Path("conf"), shipped("conf")
+    return [ours, own] if own.is_dir() and own.resolve() != ours.resolve() else [ours]
+
+
+def choices(group: str) -> dict[str, str]:
+    """The names in a group, each with its one-line description, in order of the alphabet.
+
+    The description is the key of that name or else the first comment of the file.
+    """
+    files = {p.stem: p for folder in reversed(folders()) for p in (folder / group).glob("*.yaml")}
+    return {name: _description(files[name]) for name in sorted(files)}
+
+
+def _description(path: Path) -> str:
+    text = path.read_text(encoding="utf-8")
+    content = yaml.safe_load(text) or {}
+    comments = [line[1:].strip() for line in text.splitlines() if line.startswith("#")]
+    comments = [line for line in comments if not line.startswith("@package")]
+    return str(content.get("description") or (comments or [""])[0])

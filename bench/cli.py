@@ -1,0 +1,72 @@
+"""The command line: verbs and nothing heavy, so that help answers at once."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import NamedTuple
+
+from bench.errors import BenchError, nearest
+
+
+class Verb(NamedTuple):
+    """What follows ``bench``: the module whose ``main(argv) -> int`` does it, and one line."""
+
+    module: str
+    description: str
+
+
+VERBS = {
+    "run": Verb(
+        "bench.commands.run", "train and evaluate: bench run model=scf_qeq system=pt_water"
+    ),
+    "list": Verb("bench.commands.list", "models, systems, presets, metrics: bench list models"),
+    "show": Verb("bench.commands.show", "a run's configuration, id and time, without running it"),
+    "speed": Verb("bench.speed", "time of a training step against mace-torch's own model"),
+    "data": Verb("bench.data.cli", "generate, audit or import reference data"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb.
+
+    Args:
+        argv: without the program's name; by default the process's own.
+
+    Returns:
+        Exit code: 0 done, 1 failed or diverged, 2 the user's mistake, 130 interrupted.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(_help())
+        return 0
+    name, *rest = arguments
+    try:
+        if name not in VERBS:
+            raise BenchError(f"bench {name} does not exist.", nearest(name, VERBS))
+        return int(import_module(VERBS[name].module).main(rest))
+    except BenchError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # the reader, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _help() -> str:
+    width = max(map(len, VERBS))
+    verbs = "\n".join(f"  {name:<{width}}  {verb.description}" for name, verb in VERBS.items())
+    return (
+        "Compares electrostatic machine-learning interatomic potentials.\n\n"
+        f"usage: bench VERB ...\n\n{verbs}\n\n"
+        "Each verb explains itself: bench run --help. Defaults: model=scf_qeq system=pt_water\n"
+        "preset=quick seed=0. Errors in what you typed exit with 2, failed runs with 1."
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,33 @@
+"""``bench list``: what there is to choose from, one line each."""
+
+from __future__ import annotations
+
+from bench.catalogue import choices
+from bench.errors import BenchError, nearest
+from bench.evaluate.registry import METRICS
+
+
+def main(argv: list[str]) -> int:
+    """Print one kind, or all of them."""
+    kinds = argv or list(_KINDS)
+    for kind in kinds:
+        if kind not in _KINDS:
+            raise BenchError(f"bench list {kind} does not exist.", nearest(kind, _KINDS))
+    for kind in kinds:
+        rows = _KINDS[kind]()
+        width = max(map(len, rows), default=0)
+        print(f"{kind}:")
+        print("\n".join(f"  {name:<{width}}  {line}".rstrip() for name, line in rows.items()))
+    return 0
+
+
+def _metrics() -> dict[str, str]:
+    return {m.name: f"[{m.unit or '1'}] {m.description}" for m in METRICS.values()}
+
+
+_KINDS = {
+    "models": lambda: choices("model"),
+    "systems": lambda: choices("system"),
+    "presets": lambda: choices("preset"),
+    "metrics": _metrics,
+}

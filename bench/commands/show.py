@@ -1,0 +1,52 @@
+"""``bench show``: what a run would be, without running it."""
+
+from __future__ import annotations
+
+import yaml
+
+from bench.compose import compose
+from bench.config import RunConfig
+from bench.data.dataset import Dataset, dataset_checksum, load_dataset
+from bench.identity import identify, plain
+from bench.results import RunFolder
+
+# Measured on one core at r_max 5 Å and 40 neighbours, float32, two layers: seconds per atom and
+# training step, a constant and a part for each channel.
+STEP_SECONDS = (1.0e-3, 1.2e-4)
+EVALUATION = 0.3  # of a training step's time
+FLOAT64 = 1.7  # times float32
+
+
+def main(argv: list[str]) -> int:
+    """Print the composed configuration, its folder and how long it would take."""
+    config = compose(argv)
+    folder = RunFolder.of(config, identify(config, dataset_checksum(config.system)).run_id)
+    seconds = estimate(config, load_dataset(config.system))
+    print(yaml.safe_dump(plain(config), sort_keys=False))
+    print(f"run id    {folder.path.name}")
+    print(f"status    {folder.status.value if folder.status else 'not started'}")
+    print(f"folder    {folder.path}")
+    print(f"estimate  {_duration(seconds)} on one core; a GPU is faster")
+    return 0
+
+
+def estimate(config: RunConfig, dataset: Dataset) -> float:
+    """Seconds that training and evaluation take on one core, within a factor of two or so.
+
+    Args:
+        config: of the run.
+        dataset: its structures.
+    """
+    atoms = {split: sum(map(len, frames)) for split, frames in dataset.frames.items()}
+    model = config.model
+    step = STEP_SECONDS[0] + STEP_SECONDS[1] * model.num_channels
+    step *= model.num_interactions / 2 * (model.r_max / 5.0) ** 3
+    step *= FLOAT64 if config.dtype == "float64" else 1.0
+    epoch = atoms["train"] + EVALUATION * atoms["valid"]
+    return step * (config.training.epochs * epoch + EVALUATION * atoms["test"])
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"about {max(seconds, 1.0):.0f} s"
+    return f"about {seconds / 60:.0f} min" if seconds < 5400 else f"about {seconds / 3600:.1f} h"

@@ -1,0 +1,89 @@
+"""Who a run is: a short hash of its configuration, its data and the code that computes it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, is_dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from bench.config import RunConfig
+from bench.paths import PACKAGE
+
+# Where a run writes, on what it computes and how things are worded decide no number.
+_NOT_IDENTITY = ("results_dir", "device", "wandb")
+_NOT_IDENTITY_OF_PARTS = {"model": ("description",), "system": ("description", "path")}
+# The rooms that decide a number; the data rooms that generate and audit do not.
+_IDENTITY_SOURCES = (
+    "data/*.py",
+    "density/**/*.py",
+    "scf/**/*.py",
+    "models/**/*.py",
+    "train/**/*.py",
+)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What makes two runs the same run.
+
+    Attributes:
+        run_id: ten hexadecimal digits.
+        data_checksum: sha256 of the dataset's files.
+        code_version: ten hexadecimal digits over the sources that decide numbers.
+    """
+
+    run_id: str
+    data_checksum: str
+    code_version: str
+
+
+def identify(config: RunConfig, data_checksum: str) -> Identity:
+    """The identity of a run, independent of the order of keys.
+
+    Args:
+        config: composed configuration.
+        data_checksum: of the dataset.
+    """
+    code = code_version()
+    parts = {"config": canonical(config), "data": data_checksum, "code": code}
+    text = json.dumps(parts, sort_keys=True, ensure_ascii=False)
+    return Identity(_short_hash(text.encode()), data_checksum, code)
+
+
+def canonical(config: RunConfig) -> dict[str, Any]:
+    """Plain types of what decides a run's numbers."""
+    values = plain(config)
+    for key in _NOT_IDENTITY:
+        del values[key]
+    for part, keys in _NOT_IDENTITY_OF_PARTS.items():
+        for key in keys:
+            del values[part][key]
+    return values
+
+
+def plain(config: Any) -> dict[str, Any]:
+    """A configuration as nested dictionaries of YAML's own types, enumerations by name."""
+    assert is_dataclass(config) and not isinstance(config, type)
+
+    def simplify(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: simplify(item) for key, item in value.items()}
+        return value.name if isinstance(value, Enum) else value
+
+    return {key: simplify(value) for key, value in asdict(config).items()}
+
+
+def code_version(package: Path = PACKAGE) -> str:
+    """Ten hexadecimal digits over names and contents of the sources that decide numbers."""
+    digest = hashlib.sha256()
+    for path in sorted({p for pattern in _IDENTITY_SOURCES for p in package.glob(pattern)}):
+        digest.update(path.relative_to(package).as_posix().encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:10]
+
+
+def _short_hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:10]
