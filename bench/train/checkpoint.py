@@ -1,0 +1,179 @@
+"""last.pt and best.pt: all that a resumed run needs to end with the same bits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+
+from bench.errors import BenchError
+from bench.results import RunFolder
+from bench.train.log import Row
+from bench.train.schedule import LearningRate
+from bench.train.sums import ErrorSums, ScfSums
+
+LAST, BEST = "checkpoint/last.pt", "checkpoint/best.pt"
+
+
+@dataclass
+class Position:
+    """Where a run is, in plain numbers.
+
+    Attributes:
+        epoch: epochs finished.
+        batch: batches of the next epoch that are done.
+        errors: running training errors of that epoch.
+        scf: health of that epoch's training solves.
+        epoch_seconds: time spent on that epoch.
+        seconds: time spent on the epochs before.
+        first_loss: of the stage's first step, the measure of divergence; None before it.
+        best_loss: lowest validation loss of the stage.
+        best_epoch: number of finished epochs when it was found; the stage's start before.
+        stopped: why the run ended; empty while it goes on.
+        rows: of the log.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    errors: ErrorSums = field(default_factory=ErrorSums)
+    scf: ScfSums = field(default_factory=ScfSums)
+    epoch_seconds: float = 0.0
+    seconds: float = 0.0
+    first_loss: float | None = None
+    best_loss: float = math.inf
+    best_epoch: int = 0
+    stopped: str = ""
+    rows: list[Row] = field(default_factory=list)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Position:
+        """The inverse of ``dataclasses.asdict``."""
+        sums = {"errors": ErrorSums(**values["errors"]), "scf": ScfSums(**values["scf"])}
+        return cls(**{**values, **sums})
+
+    def start_stage(self) -> None:
+        """The losses of another stage are no measure of this one."""
+        self.first_loss, self.best_loss, self.best_epoch = None, math.inf, self.epoch
+
+    def finish_epoch(self, row: Row) -> None:
+        """Move to the start of the next epoch."""
+        self.rows.append(row)
+        self.epoch += 1
+        self.seconds += self.epoch_seconds
+        self.batch, self.epoch_seconds = 0, 0.0
+        self.errors, self.scf = ErrorSums(), ScfSums()
+
+
+@dataclass
+class TrainingState:
+    """Everything that changes while a run trains.
+
+    Attributes:
+        model: being trained.
+        average: moving average of its weights.
+        optimizer: over the model's weights.
+        rate: learning-rate schedule.
+        generator: shuffles the training set.
+        position: where the run is.
+        order: the generator's state at the start of the epoch that ``position`` is in.
+    """
+
+    model: nn.Module
+    average: AveragedModel
+    optimizer: torch.optim.Optimizer
+    rate: LearningRate
+    generator: torch.Generator
+    position: Position
+    order: Tensor
+
+    def save(self, folder: RunFolder) -> None:
+        """Write checkpoint/last.pt."""
+        parts = {
+            "model": self.model.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "rate": self.rate.state_dict(),
+            "position": asdict(self.position),
+            "order": self.order,
+            "random": torch.get_rng_state(),
+            "cuda_random": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        }
+        folder.write_with(LAST, partial(torch.save, parts))
+
+    def load(self, path: Path) -> None:
+        """Continue from ``path``; the random generators are set, too.
+
+        Raises:
+            BenchError: the file does not belong to this model.
+        """
+        parts = read_checkpoint(path)
+        load_weights(self.model, parts["model"], path)
+        self.average.load_state_dict(parts["average"])
+        self.optimizer.load_state_dict(parts["optimizer"])
+        self.rate.load_state_dict(parts["rate"])
+        self.position = Position.from_dict(parts["position"])
+        self.order = parts["order"]
+        self.generator.set_state(self.order)
+        torch.set_rng_state(parts["random"])
+        if parts["cuda_random"] and torch.cuda.is_available():
+            torch.cuda.set_rng_state_all(parts["cuda_random"])
+
+    def save_best(self, folder: RunFolder) -> None:
+        """Write the averaged weights as checkpoint/best.pt, which ``load_best`` reads."""
+        parts = {
+            "model": self.average.module.state_dict(),
+            "epoch": self.position.best_epoch,
+            "valid_loss": self.position.best_loss,
+        }
+        folder.write_with(BEST, partial(torch.save, parts))
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """The tensors and plain values of a checkpoint; nothing in the file is executed.
+
+    Raises:
+        BenchError: a missing or damaged file.
+    """
+    if not path.is_file():
+        raise BenchError(f"{path} does not exist: the run has not got that far.")
+    try:
+        parts: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise BenchError(
+            f"{path} cannot be read: {error}", f"Remove it to start again: rm {path}"
+        ) from error
+    return parts
+
+
+def load_weights(model: nn.Module, weights: Mapping[str, Tensor], path: Path) -> None:
+    """Load ``weights`` into ``model``.
+
+    Raises:
+        BenchError: they belong to another model.
+    """
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise BenchError(f"{path} belongs to another model: {error}") from error
+
+
+def load_best(model: nn.Module, path: Path) -> int:
+    """Give ``model`` the averaged weights of the best epoch; returns that epoch's number (from 1).
+
+    Args:
+        model: built with the configuration of the run.
+        path: checkpoint/best.pt of the run.
+
+    Raises:
+        BenchError: a missing or damaged file, or one of another model.
+    """
+    parts = read_checkpoint(path)
+    load_weights(model, parts["model"], path)
+    return int(parts["epoch"])

@@ -1,0 +1,333 @@
+"""One training loop for every point and every mode."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import time
+from dataclasses import dataclass
+
+import ase
+import torch
+from rich.console import Console
+
+from bench.config import Mode, RunConfig
+from bench.data.batch import Batch, make_loader
+from bench.data.dataset import Dataset
+from bench.errors import BenchError
+from bench.models.base import Point
+from bench.results import Diverged, RunFolder
+from bench.train.checkpoint import BEST, LAST, Position, TrainingState, load_best
+from bench.train.interrupt import Interrupted, InterruptFlag, interruptible
+from bench.train.log import Row, to_csv
+from bench.train.losses import (
+    ERROR_UNITS,
+    allowed_losses,
+    check_stability_loss,
+    choose_losses,
+    squared_errors,
+    stable_range,
+    weighted_loss,
+)
+from bench.train.optimizer import average_weights, make_optimizer
+from bench.train.progress import TrainingProgress
+from bench.train.schedule import LearningRate, Stage, make_stages, stage_of
+from bench.train.sums import ErrorSums, ScfSums
+
+SAVE_INTERVAL = 60.0  # s between checkpoints inside a long epoch
+DIVERGED_AT = 1e6  # times the first loss of the stage: a thousand times its errors
+HELD_OUT = 10  # without a validation split every tenth group of the training set validates
+
+
+@dataclass(frozen=True)
+class TrainingOutcome:
+    """How a training ended.
+
+    Attributes:
+        status: ``done`` or ``diverged``.
+        reason: why it ended, one line.
+        epochs: finished, over all sessions of the run.
+        seconds: of training and validation, over all sessions.
+    """
+
+    status: str
+    reason: str
+    epochs: int
+    seconds: float
+
+
+def train(
+    model: Point,
+    dataset: Dataset,
+    config: RunConfig,
+    folder: RunFolder,
+    console: Console,
+) -> TrainingOutcome:
+    """Train ``model``; it leaves with the averaged weights of its best epoch.
+
+    Writes checkpoint/last.pt, checkpoint/best.pt and training_log.csv, and goes on from last.pt
+    where there is one: the end is then the same, on CPU in float64 bit for bit, as without a stop.
+
+    Args:
+        model: a point as it was built.
+        dataset: with splits train and valid.
+        config: of the run.
+        folder: of the run.
+        console: for the progress.
+
+    Raises:
+        BenchError: a label that a loss needs is missing; a checkpoint of another model.
+        Interrupted: by SIGINT or SIGTERM, after saving last.pt.
+    """
+    trainer = Trainer(model, dataset, config, folder, console)
+    with interruptible() as flag:
+        return trainer.run(flag)
+
+
+def training_frames(dataset: Dataset) -> tuple[dict[str, list[ase.Atoms]], str]:
+    """Structures to train and to validate on, and a note where they are not the dataset's splits.
+
+    Without a validation split every tenth group of the training set is held out, in the order in
+    which the groups first appear.
+
+    Raises:
+        BenchError: the training set has one group only.
+    """
+    frames, valid = dataset.frames["train"], dataset.frames["valid"]
+    if valid:
+        return {"train": frames, "valid": valid}, ""
+    groups = list(dict.fromkeys(str(atoms.info["group"]) for atoms in frames))
+    if len(groups) < 2:
+        raise BenchError(
+            f"{dataset.name}: no structure has split=valid, and the training set is one group.",
+            "Add structures of other geometries with split=valid.",
+        )
+    held = set(groups[::HELD_OUT])
+    split = {
+        "train": [atoms for atoms in frames if str(atoms.info["group"]) not in held],
+        "valid": [atoms for atoms in frames if str(atoms.info["group"]) in held],
+    }
+    return split, (
+        f"{dataset.name} has no validation split: {len(held)} of {len(groups)} training groups "
+        f"({len(split['valid'])} structures) are held out to validate on"
+    )
+
+
+class Trainer:
+    """A run's training between the start or the last checkpoint and its end.
+
+    Args:
+        model: as it was built.
+        dataset: with splits train and valid.
+        config: of the run.
+        folder: of the run.
+        console: for the progress.
+    """
+
+    def __init__(
+        self,
+        model: Point,
+        dataset: Dataset,
+        config: RunConfig,
+        folder: RunFolder,
+        console: Console,
+    ) -> None:
+        training = config.training
+        frames, self._note = training_frames(dataset)
+        self._config, self._folder, self._console = config, folder, console
+        self._losses = choose_losses(training.loss, allowed_losses(model), frames)
+        self._stages = make_stages(training, model.recommended)
+        self._stable = stable_range(config.model.mixing)
+        self._device = next(model.parameters()).device
+        generator = torch.Generator().manual_seed(config.seed)
+        size, settings = training.batch_size, model.graph_settings
+        self._loader = make_loader(frames["train"], settings, batch_size=size, generator=generator)
+        self._valid_loader = make_loader(frames["valid"], settings, batch_size=size)
+        self.state = TrainingState(
+            model=model,
+            average=average_weights(model, training.ema_decay),
+            optimizer=make_optimizer(model, training),
+            rate=LearningRate(training),
+            generator=generator,
+            position=Position(),
+            order=generator.get_state(),
+        )
+
+    def run(self, flag: InterruptFlag) -> TrainingOutcome:
+        """Train to the end; see ``train``."""
+        state = self.state
+        resumed = (self._folder.path / LAST).is_file()
+        if resumed:
+            state.load(self._folder.path / LAST)
+            self._write_log()
+        self._announce(resumed)
+        batches = len(self._loader)
+        done = state.position.epoch * batches + state.position.batch
+        epochs = self._config.training.epochs
+        with TrainingProgress(self._console, epochs=epochs, batches=batches, done=done) as progress:
+            try:
+                while not state.position.stopped:
+                    self._epoch(flag, progress)
+            except Diverged as error:
+                return self._outcome("diverged", str(error))
+        if not math.isfinite(state.position.best_loss):
+            return self._outcome("diverged", "the validation loss was never a finite number")
+        load_best(state.model, self._folder.path / BEST)
+        return self._outcome("done", state.position.stopped)
+
+    def _outcome(self, status: str, reason: str) -> TrainingOutcome:
+        position = self.state.position
+        return TrainingOutcome(status, reason, position.epoch, position.seconds)
+
+    def _announce(self, resumed: bool) -> None:
+        """Say once what is trained on what, and which losses do not act."""
+        losses, position = self._losses, self.state.position
+        lines = [self._note] if self._note else []
+        lines.append("losses: " + ", ".join(f"{k} {w:g}" for k, w in losses.weights.items()))
+        lines += [f"no loss on {name}: {why}" for name, why in losses.dropped.items()]
+        lines.append("training: " + ", ".join(map(str, self._stages)))
+        if resumed:
+            lines.append(f"resuming after epoch {position.epoch}, batch {position.batch}")
+        for line in lines:
+            self._console.print(line, soft_wrap=True, highlight=False, markup=False)
+
+    def _epoch(self, flag: InterruptFlag, progress: TrainingProgress) -> None:
+        """The rest of the epoch that the run is in, and its validation."""
+        position = self.state.position
+        stage = self._stages[stage_of(self._stages, position.epoch)]
+        if position.epoch == stage.start and position.batch == 0:
+            position.start_stage()
+            self.state.rate.reset()
+        self._mark = saved = time.perf_counter()
+        for batch in itertools.islice(self._loader, position.batch, None):
+            self._step(batch.to(self._device), stage.mode)
+            position.batch += 1
+            progress.step()
+            if flag or time.perf_counter() - saved > SAVE_INTERVAL:
+                self._save()
+                saved = time.perf_counter()
+            self._raise_if(flag)
+        row = self._finish_epoch(stage)
+        progress.epoch(row)
+        self._raise_if(flag)
+
+    def _raise_if(self, flag: InterruptFlag) -> None:
+        if flag:
+            position = self.state.position
+            raise Interrupted(
+                f"{flag.signal} after epoch {position.epoch}, batch {position.batch}: saved in "
+                f"{self._folder.path / LAST}. The same command resumes."
+            )
+
+    def _step(self, batch: Batch, mode: Mode) -> None:
+        """One step of the optimiser."""
+        state, training = self.state, self._config.training
+        position, optimizer = state.position, state.optimizer
+        done = (position.batch + 1) / len(self._loader)
+        for group in optimizer.param_groups:
+            group["lr"] = state.rate.at(position.epoch + done)
+        state.model.train()
+        stress = "stress" in self._losses.weights
+        prediction = state.model(batch, mode=mode, training=True, compute_stress=stress)
+        check_stability_loss(self._losses.weights, prediction.scf)
+        squares = squared_errors(prediction, batch, stable_range=self._stable)
+        loss = weighted_loss(squares, self._losses.weights)
+        optimizer.zero_grad()
+        torch.autograd.backward(loss)
+        norm = torch.nn.utils.clip_grad_norm_(state.model.parameters(), training.clip_gradient)
+        self._check_divergence(float(loss), float(norm), batch)
+        optimizer.step()
+        state.average.update_parameters(state.model)
+        position.errors.add(squares)
+        position.scf.add(prediction.scf)
+
+    def _check_divergence(self, loss: float, norm: float, batch: Batch) -> None:
+        """Stop before a step that would spoil the weights.
+
+        Raises:
+            Diverged: with the numbers and where.
+        """
+        position = self.state.position
+        first = loss if position.first_loss is None else position.first_loss
+        position.first_loss = first
+        if math.isfinite(loss) and math.isfinite(norm) and loss <= DIVERGED_AT * first:
+            return
+        where = ", ".join(str(int(i)) for i in batch.index)
+        raise Diverged(
+            f"loss {loss:.3g} with gradient norm {norm:.3g} in epoch {position.epoch + 1}, batch "
+            f"{position.batch + 1} (training structures {where}); the first loss was {first:.3g}. "
+            "A lower training.learning_rate or training.clip_gradient may help."
+        )
+
+    def _finish_epoch(self, stage: Stage) -> Row:
+        """Validate, note the best weights, log and save."""
+        state, position = self.state, self.state.position
+        errors, scf = self._validate()
+        valid_loss = errors.loss(self._losses.weights)
+        self._count_seconds()
+        row = self._row(stage, errors, scf)
+        position.finish_epoch(row)
+        if valid_loss < position.best_loss:
+            position.best_loss, position.best_epoch = valid_loss, position.epoch
+            state.save_best(self._folder)
+        state.rate.observe(valid_loss)
+        position.stopped = self._reason_to_stop(row)
+        state.order = state.generator.get_state()
+        state.save(self._folder)
+        self._write_log()
+        return row
+
+    def _validate(self) -> tuple[ErrorSums, ScfSums]:
+        """Errors of the averaged weights with converged densities, whatever the training mode:
+        the mismatch of direct training has to show."""
+        errors, scf = ErrorSums(), ScfSums()
+        model = self.state.average.module
+        model.eval()
+        stress = "stress" in self._losses.weights
+        for batch in self._valid_loader:
+            batch = batch.to(self._device)
+            prediction = model(batch, mode=Mode.implicit, compute_stress=stress)
+            errors.add(squared_errors(prediction, batch, stable_range=self._stable))
+            scf.add(prediction.scf)
+        return errors, scf
+
+    def _row(self, stage: Stage, errors: ErrorSums, scf: ScfSums) -> Row:
+        position, weights = self.state.position, self._losses.weights
+        solved = scf.solves > 0
+        return {
+            "epoch": position.epoch + 1,
+            "mode": stage.mode.value,
+            "train_loss": position.errors.loss(weights),
+            "valid_loss": errors.loss(weights),
+            **{f"valid_{name}_rmse": errors.rmse(name) for name in ERROR_UNITS},
+            "scf_iterations": scf.mean_iterations,
+            "scf_unconverged": scf.unconverged if solved else None,
+            "scf_response_max": scf.response_max if math.isfinite(scf.response_max) else None,
+            "train_scf_unconverged": position.scf.unconverged if position.scf.solves else None,
+            "learning_rate": self.state.optimizer.param_groups[0]["lr"],
+            "seconds": position.epoch_seconds,
+        }
+
+    def _reason_to_stop(self, row: Row) -> str:
+        """Why the run is over after this epoch; empty while it goes on."""
+        training, position = self._config.training, self.state.position
+        patience, last = training.early_stop_patience, self._stages[-1]
+        if position.epoch >= training.epochs:
+            return f"{training.epochs} epochs"
+        if patience and position.epoch - max(position.best_epoch, last.start) >= patience:
+            return f"no lower validation loss in {patience} epochs"
+        if 0 < 60.0 * training.time_limit < position.seconds + float(row["seconds"] or 0.0):
+            return f"the next epoch would pass the time limit of {training.time_limit:g} min"
+        return ""
+
+    def _count_seconds(self) -> None:
+        now = time.perf_counter()
+        self.state.position.epoch_seconds += now - self._mark
+        self._mark = now
+
+    def _save(self) -> None:
+        self._count_seconds()
+        self.state.save(self._folder)
+
+    def _write_log(self) -> None:
+        self._folder.write_text("training_log.csv", to_csv(self.state.position.rows))

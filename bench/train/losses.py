@@ -1,0 +1,216 @@
+"""Losses and errors: squared differences with their counts, masked where a label is undefined.
+
+A training loss and a validation loss are the same formula, Σ_k w_k (Σ squares_k / count_k); over a
+split the sums and the counts accumulate, so that an error never depends on how batches were cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+import ase
+import torch
+from torch import Tensor
+
+from bench.config import LossWeights
+from bench.data.batch import Batch
+from bench.data.labels import (
+    DIPOLE,
+    DIPOLE_MASK_KEY,
+    ENERGY,
+    FERMI_LEVEL,
+    FORCES,
+    LABELS,
+    MULTIPOLES,
+)
+from bench.errors import BenchError
+from bench.models.base import Point
+from bench.models.prediction import Prediction
+from bench.scf.report import ScfReport
+
+TOTAL_CHARGE = "total_charge"
+STABILITY = "stability"
+STRESS = "stress"
+
+# How errors are shown: the unit and the factor from eV, e, Å to it.
+ERROR_UNITS: dict[str, tuple[str, float]] = {
+    "energy": ("meV/atom", 1000.0),
+    "forces": ("meV/Å", 1000.0),
+    STRESS: ("meV/Å³", 1000.0),
+    "multipoles": ("e, e Å", 1.0),
+    TOTAL_CHARGE: ("e", 1.0),
+    "dipole": ("e Å", 1.0),
+    "fermi_level": ("eV", 1.0),
+}
+
+
+@dataclass(frozen=True)
+class Squares:
+    """A sum of squared errors (scalar float64 tensor) and the number of terms in it."""
+
+    total: Tensor
+    count: int
+
+
+def squared_errors(
+    prediction: Prediction, batch: Batch, *, stable_range: tuple[float, float]
+) -> dict[str, Squares]:
+    """Squared errors of everything that is predicted and has a reference, by name of the loss.
+
+    Energies are per atom, (E − E_ref) / n.  ``density_residual`` takes the place of the multipole
+    error where direct training gives one.  A Fermi level that the model leaves undefined (NaN) is
+    not compared.
+
+    Args:
+        prediction: of ``batch``.
+        batch: with reference labels.
+        stable_range: smallest and largest Re λ of the response that are not penalised.
+    """
+    found = {name: _label_squares(name, prediction, batch) for name in (*LABELS, STRESS)}
+    if prediction.density_residual is not None:
+        known = batch.has[MULTIPOLES.name][batch.structure]
+        found[MULTIPOLES.name] = _squares(prediction.density_residual, known)
+    if prediction.total_charge is not None:
+        found[TOTAL_CHARGE] = _squares(prediction.total_charge - batch.total_charge)
+    if prediction.scf is not None:
+        found[STABILITY] = stability_penalty(prediction.scf, stable_range)
+    return {name: squares for name, squares in found.items() if squares is not None}
+
+
+def _label_squares(name: str, prediction: Prediction, batch: Batch) -> Squares | None:
+    """Squares of one label over the structures and components that have it."""
+    predicted: Tensor | None = getattr(prediction, name)
+    if predicted is None or name not in batch.labels:
+        return None
+    reference, known = batch.labels[name], batch.has[name]
+    if name == MULTIPOLES.name:
+        reference = reference[:, : predicted.shape[1]]  # charges alone at l_max = 0
+    difference = predicted.double() - reference
+    if name == ENERGY.name:
+        difference = difference / batch.num_atoms
+    if name == FERMI_LEVEL.name:
+        known = known & ~predicted.isnan()
+    per_atom = name in LABELS and LABELS[name].per_atom
+    return _squares(difference, known[batch.structure] if per_atom else known)
+
+
+def _squares(difference: Tensor, known: Tensor | None = None) -> Squares:
+    """Sum and count over the entries, or rows, where ``known`` holds."""
+    kept = difference if known is None else difference[known]
+    return Squares(kept.double().square().sum(), kept.numel())
+
+
+def stability_penalty(report: ScfReport, stable_range: tuple[float, float]) -> Squares:
+    """Squared excess of the response eigenvalues over the stable range, one term per structure.
+
+    Structures whose eigenvalues were not computed (NaN) do not count.
+    """
+    low, high = stable_range
+    excess = (report.response_max - high).relu().square()
+    excess = excess + (low - report.response_min).relu().square()  # [g]
+    known = ~excess.isnan()
+    return Squares(excess[known].double().sum(), int(known.sum()))
+
+
+def check_stability_loss(weights: Mapping[str, float], report: ScfReport | None) -> None:
+    """Refuse a stability loss that would change no weight.
+
+    Raises:
+        BenchError: the solve gives no differentiable eigenvalues.
+    """
+    if STABILITY in weights and report is not None and not report.response_max.requires_grad:
+        raise BenchError(
+            f"training.loss.stability={weights[STABILITY]:g}: this point's solve gives no "
+            "differentiable response eigenvalues.",
+            "Leave it out: training.loss.stability=0",
+        )
+
+
+def stable_range(mixing: float) -> tuple[float, float]:
+    """Re λ for which linear mixing with ``mixing`` contracts: 1 − 2/α < λ < 1 (physics, 5)."""
+    return 1.0 - 2.0 / mixing, 1.0
+
+
+def weighted_loss(squares: Mapping[str, Squares], weights: Mapping[str, float]) -> Tensor:
+    """Σ w (Σ squares / count), differentiable, over the losses that have a term in this batch."""
+    terms = [weights[k] * s.total / s.count for k, s in squares.items() if k in weights and s.count]
+    if not terms:
+        raise BenchError(
+            f"no loss has a reference value in this batch (losses: {', '.join(weights)}).",
+            "Give the energy or the forces a weight: training.loss.energy=1.",
+        )
+    return torch.stack(terms).sum()
+
+
+@dataclass(frozen=True)
+class Losses:
+    """The losses of a run.
+
+    Attributes:
+        weights: by name, only those that act.
+        dropped: name of a weighted loss that does not act, and why.
+    """
+
+    weights: dict[str, float]
+    dropped: dict[str, str]
+
+
+def allowed_losses(model: Point) -> frozenset[str]:
+    """Names of the losses that a point's predictions allow."""
+    allowed = {ENERGY.name, FORCES.name, STRESS, *model.predicts}
+    allowed |= {TOTAL_CHARGE} if MULTIPOLES.name in model.predicts else set()
+    return frozenset(allowed | ({STABILITY} if model.modes else set()))
+
+
+def choose_losses(
+    config: LossWeights, predicts: Iterable[str], frames: Mapping[str, Sequence[ase.Atoms]]
+) -> Losses:
+    """Which losses act, given what the point predicts and what the data have.
+
+    Args:
+        config: weights; zero switches a loss off.
+        predicts: names of the losses that the point's predictions allow.
+        frames: structures by split: those to train and to validate on.
+
+    Raises:
+        BenchError: a weighted label that some structures lack, or no loss left.
+    """
+    predicted = {*predicts}
+    weights, dropped = {}, {}
+    for name, weight in asdict(config).items():
+        if weight and name not in predicted:
+            dropped[name] = "not predicted by this point"
+        elif weight and name == DIPOLE.name and not _any_dipole(frames["train"]):
+            dropped[name] = "no component is defined in the training set"
+        elif weight:
+            _check_labels(name, frames)
+            weights[name] = weight
+    if not weights:
+        raise BenchError("no loss is left to train on.", "Set training.loss.energy=1.")
+    return Losses(weights, dropped)
+
+
+def _any_dipole(frames: Sequence[ase.Atoms]) -> bool:
+    return any(any(atoms.info.get(DIPOLE_MASK_KEY, ())) for atoms in frames)
+
+
+def _check_labels(name: str, frames: Mapping[str, Sequence[ase.Atoms]]) -> None:
+    """Refuse a loss on a label that is missing somewhere; a masked dipole is not missing."""
+    if name in (TOTAL_CHARGE, STABILITY):
+        return
+    for split, structures in frames.items():
+        missing = [i for i, atoms in enumerate(structures) if not _has_label(atoms, name)]
+        if missing:
+            raise BenchError(
+                f"the loss on {name} needs REF_{name}, missing in {len(missing)} of "
+                f"{len(structures)} structures of split {split} (first: index {missing[0]}).",
+                f"Add the label, or switch the loss off: training.loss.{name}=0",
+            )
+
+
+def _has_label(atoms: ase.Atoms, name: str) -> bool:
+    """Whether a structure states the label; a dipole without any defined component need not."""
+    undefined = name == DIPOLE.name and not any(atoms.info.get(DIPOLE_MASK_KEY, (1,)))
+    present = f"REF_{name}" in atoms.info or f"REF_{name}" in atoms.arrays
+    return undefined or (present and name in LABELS)
