@@ -111,10 +111,8 @@ def check_overrides(overrides: Sequence[str]) -> None:
         elif key not in _keys():
             raise BenchError(f"{override.input_line}: the key {key} does not exist.", _meant(key))
         if override.is_add():
-            raise BenchError(
-                f"{override.input_line}: the key {key} exists already.",
-                f"Write it without the plus: {str(override.input_line).lstrip("+")}",
-            )
+            plain = str(override.input_line).lstrip("+")
+            raise BenchError(f"+{plain}: the key {key} exists already.", f"Write {plain}")
 
 
 def _parse(overrides: Sequence[str]) -> list[Override]:
@@ -193,11 +191,11 @@ def _plain_words() -> Iterator[None]:
     except OverrideParseException as error:
         raise BenchError(f"{error.override} cannot be read: {error}.") from error
     except (HydraException, OmegaConfBaseException) as error:
-        cause = error.__cause__ if error.__cause__ is not None else error
+        cause = error.__cause__ or error.__context__ or error
         if isinstance(cause, ConfigKeyError):
             where, key = str(error).split(":")[0], str(cause.full_key)
             raise BenchError(f"{where}: the key {key} does not exist.", _meant(key)) from error
         if isinstance(cause, MissingMandatoryValue):
             raise BenchError(f"{cause.full_key} has no value.", "Give it a value.") from error
         lines = [str(e).splitlines()[0] for e in dict.fromkeys([error, cause])]
-        raise BenchError(": ".join(lines)) from error
+        raise BenchError(" ".join(lines)) from error

@@ -1,0 +1,5 @@
+"""One thread per test process: the models are tiny, and pytest-xdist fills the cores."""
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")

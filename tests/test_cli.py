@@ -1,0 +1,131 @@
+"""What a user types and what comes back."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from bench.cli import VERBS, main
+
+LIGHT = [["--help"], ["list"], ["list", "models"], ["list", "metrics"]]
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    """An empty working directory, as a user's."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def refused(argv, capsys):
+    """The message of a mistake: exit code 2, no traceback."""
+    code = main(argv)
+    message = capsys.readouterr().err
+    assert code == 2, message
+    assert message.startswith("error: ") and "Traceback" not in message
+    return message
+
+
+@pytest.mark.parametrize("argv", LIGHT, ids=" ".join)
+def test_help_and_list_are_light(argv):
+    code = (
+        "import resource, sys; from bench.cli import main; assert main(sys.argv[1:]) == 0\n"
+        "heavy = {'torch', 'ase', 'hydra', 'matplotlib', 'scipy'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+        "usage = resource.getrusage(resource.RUSAGE_SELF)\n"
+        "assert usage.ru_utime + usage.ru_stime < 0.5, usage\n"
+    )
+    subprocess.run([sys.executable, "-c", code, *argv], check=True, capture_output=True)
+
+
+def test_help_names_every_verb(capsys):
+    assert main([]) == 0
+    text = capsys.readouterr().out
+    assert all(f"  {verb} " in text for verb in VERBS)
+
+
+def test_list_describes_every_choice(capsys):
+    assert main(["list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for name in ("short_range", "scf_qeq", "pt_water", "sio2_vacancy", "quick", "forces_rmse"):
+        (line,) = [line for line in lines if line.split()[:1] == [name]]
+        assert len(line.split()) > 3, line
+    assert any("[meV/Å]" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("argv", "fragments"),
+    [
+        (["rum"], ["bench rum", "'run'"]),
+        (["list", "model"], ["bench list model", "'models'"]),
+        (["run", "model=scf_qek"], ["model=scf_qek", "'scf_qeq'", "short_range"]),
+        (["run", "model=foo"], ["model=foo", "Allowed", "scf_qeq"]),
+        (["run", "system=pt_watr"], ["system=pt_watr", "'pt_water'"]),
+        (["run", "preset=quik"], ["preset=quik", "'quick'"]),
+        (["run", "training.epoch=3"], ["training.epoch ", "'training.epochs'"]),
+        (["run", "+training.epoch=3"], ["training.epoch ", "'training.epochs'"]),
+        (["run", "++training.epoch=3"], ["training.epoch ", "'training.epochs'"]),
+        (["run", "epochs=3"], ["epochs ", "'training.epochs'"]),
+        (["run", "++modle.l_max=0"], ["modle.l_max", "'model.l_max'"]),
+        (["run", "+training.epochs=3"], ["exists already", "training.epochs=3"]),
+        (["run", "~training.epochs"], ["cannot be removed"]),
+        (["run", "training.epochs"], ["training.epochs=VALUE"]),
+        (["run", "training.epochs=many"], ["training.epochs=many", "Integer"]),
+        (["run", "training.epochs=null"], ["training.epochs", "not Optional"]),
+        (["run", "training.mode=explicit"], ["training.mode=explicit", "implicit", "staged"]),
+        (["run", "wandb=on"], ["wandb", "off, offline, online"]),
+        (["run", "training.epochs=-1"], ["training.epochs=-1", "positive"]),
+        (["run", "model.feature_widths=[]"], ["model.feature_widths=[]", "list"]),
+        (["run", "model.r_max=[1"], ["model.r_max=[1", "cannot be read"]),
+        (["run", "+hydra.lancher=slurm"], ["lancher", "'launcher'"]),
+        (["run", "-m", "model=short_range,scf_qek"], ["model=scf_qek", "'scf_qeq'"]),
+        (["run", "-m", "seed=0,one"], ["seed=one", "Integer"]),
+        (["show", "training.epoch=3"], ["'training.epochs'"]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) and "=" in str(value) else "",
+)
+def test_mistakes_name_the_mend_and_write_nothing(argv, fragments, elsewhere, capsys):
+    message = refused(argv, capsys)
+    assert all(fragment in message for fragment in fragments), message
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_unwritable_results_folder(elsewhere, capsys):
+    blocker = elsewhere / "file"
+    blocker.touch()
+    message = refused(["run", f"results_dir={blocker}/runs"], capsys)
+    assert f"{blocker} is not a folder" in message and "results_dir=FOLDER" in message
+
+
+@pytest.mark.parametrize(
+    ("launcher", "extra"), [("slurm", "slurm"), ("submitit_local", "slurm"), ("ray", "ray")]
+)
+def test_a_launcher_that_is_not_installed(launcher, extra, elsewhere, capsys, monkeypatch):
+    monkeypatch.setattr("bench.compose.find_spec", lambda name: None)
+    message = refused(["run", "-m", f"hydra/launcher={launcher}"], capsys)
+    assert f"[{extra}]" in message
+
+
+def test_cfg_job_prints_the_configuration_and_writes_nothing(elsewhere, capsys):
+    assert main(["run", "--cfg", "job", "model=short_range", "seed=7"]) == 0
+    config = yaml.safe_load(capsys.readouterr().out)
+    assert (config["model"]["name"], config["seed"]) == ("short_range", 7)
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_a_reader_that_stops_early_is_no_error():
+    command = f"{sys.executable} -m bench.cli run --help | head -n 1; exit ${{PIPESTATUS[0]}}"
+    result = subprocess.run(
+        ["bash", "-c", command], capture_output=True, text=True, check=False, cwd=Path.cwd()
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_mistakes_end_the_process_with_code_two(elsewhere):
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    command = [sys.executable, "-m", "bench.cli", "run", "model=foo"]
+    result = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert result.returncode == 2 and "model=foo" in result.stderr

@@ -1,0 +1,104 @@
+"""Two runs are the same run exactly when everything that decides their numbers is the same."""
+
+from dataclasses import replace
+
+import pytest
+
+from bench.compose import compose
+from bench.config import Wandb
+from bench.identity import canonical, code_version, identify, plain
+
+DATA = "0" * 64
+
+
+@pytest.fixture(autouse=True)
+def same_code(monkeypatch):
+    monkeypatch.setattr("bench.identity.code_version", lambda: "0" * 10)
+
+
+def run_id(*overrides, data=DATA):
+    return identify(compose(["preset=smoke", *overrides]), data).run_id
+
+
+def test_ten_hexadecimal_digits():
+    assert len(run_id()) == 10 and int(run_id(), 16) >= 0
+
+
+def test_the_order_of_keys_does_not_matter():
+    one = run_id("seed=3", "training.epochs=5", "model=short_range")
+    other = run_id("model=short_range", "training.epochs=5", "seed=3")
+    assert one == other
+
+
+def test_the_notation_of_a_number_does_not_matter():
+    assert run_id("training.learning_rate=0.01") == run_id("training.learning_rate=1e-2")
+    assert run_id("model.r_max=4") == run_id("model.r_max=4.0")
+
+
+@pytest.mark.parametrize("key", ["results_dir=/tmp/x", "device=cuda", "wandb=offline"])
+def test_where_and_on_what_it_runs_does_not_matter(key):
+    assert run_id(key) == run_id()
+
+
+@pytest.mark.parametrize(
+    "key", ["model.description=other", "system.description=o", "system.path=/x"]
+)
+def test_wording_and_the_place_of_the_data_do_not_matter(key):
+    assert run_id(key) == run_id()
+
+
+CHANGES = [
+    "seed=1",
+    "dtype=float64",
+    "model=short_range",
+    "system=sio2_vacancy",
+    "model.smearing_width=1.6",
+    "training.mode=direct",
+    "training.loss.dipole=2",
+    "model.feature_widths=[3.0,1.5]",
+]
+
+
+def test_everything_else_does():
+    ids = [run_id(), run_id(data="1" * 64), *(run_id(change) for change in CHANGES)]
+    assert len(set(ids)) == len(ids)
+
+
+def test_the_code_counts(monkeypatch):
+    before = run_id()
+    monkeypatch.setattr("bench.identity.code_version", lambda: "0123456789")
+    assert run_id() != before
+
+
+@pytest.fixture
+def package(tmp_path):
+    for name in ("data/dataset.py", "models/base.py", "scf/direct.py", "train/loop.py"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text(f"# {name}\n")
+    return tmp_path
+
+
+def test_code_version_follows_names_and_contents(package):
+    versions = [code_version(package)]
+    (package / "models/base.py").write_text("# changed\n")
+    versions.append(code_version(package))
+    (package / "models/base.py").rename(package / "models/root.py")
+    versions.append(code_version(package))
+    assert len(set(versions)) == 3
+
+
+@pytest.mark.parametrize("name", ["report/table.py", "cli.py", "data/generate/cp2k.py"])
+def test_rooms_that_decide_no_number_do_not_count(package, name):
+    before = code_version(package)
+    (package / name).parent.mkdir(parents=True, exist_ok=True)
+    (package / name).write_text("# new\n")
+    assert code_version(package) == before
+
+
+def test_plain_types_say_the_same_as_the_command_line():
+    config = compose(["training.mode=staged", "wandb=offline"])
+    values = plain(config)
+    assert (values["training"]["mode"], values["wandb"]) == ("staged", "offline")
+    assert values["model"]["radial_mlp"] == [64, 64, 64]
+    assert "wandb" not in canonical(config)
+    assert canonical(replace(config, wandb=Wandb.off)) == canonical(config)
