@@ -98,7 +98,9 @@ def assemble(
         feature_self_interaction: whether the features include the atom's own Gaussian.
     """
     probes = list(dict.fromkeys([smearing_width, *feature_widths]))
-    maps = dict(zip(probes, _potential_maps(geometry, smearing_width, probes, l_max)))
+    slab = slab_term(geometry, l_max)
+    plain = _potential_maps(geometry, smearing_width, probes, l_max)
+    maps = {w: slab.add_to(v, smearing_width, w) for w, v in zip(probes, plain)}
     charge = charge_entries(geometry.mask, l_max)
     applied = applied_entries(geometry, l_max)
     parts: dict[str, Tensor] = {}
@@ -115,7 +117,7 @@ def assemble(
         applied=applied,
         charge=charge,
         mask=geometry.mask.repeat_interleave((l_max + 1) ** 2, dim=1),
-        potential_average=slab_term(geometry, l_max).average(smearing_width),
+        potential_average=slab.average(smearing_width),
         **parts,
     )
 
@@ -148,42 +150,19 @@ def by_feature(values: Sequence[Tensor], l_max: int) -> Tensor:
 def _potential_maps(
     geometry: Geometry, smearing_width: float, probe_widths: list[float], l_max: int
 ) -> list[Tensor]:
-    """[g, m, m] for each probe, each structure by its own kind of sum."""
+    """[g, m, m] for each probe, each structure by its own kind of sum, slab terms left out."""
     is_open = geometry.boundary == Boundary.OPEN
+    if not is_open.any():
+        return periodic_maps(geometry, smearing_width, probe_widths, l_max)
+    if is_open.all():
+        return free_space_maps(geometry, smearing_width, probe_widths, l_max)
     size = geometry.mask.shape[1] * (l_max + 1) ** 2
     maps = [geometry.positions.new_zeros(len(is_open), size, size) for _ in probe_widths]
-    for build, kind in ((_periodic_maps, ~is_open), (free_space_maps, is_open)):
+    for build, kind in ((periodic_maps, ~is_open), (free_space_maps, is_open)):
         index = kind.nonzero()[:, 0]
-        if not len(index):
-            continue
-        part = build(
-            _select(geometry, index),
-            smearing_width=smearing_width,
-            probe_widths=probe_widths,
-            l_max=l_max,
-        )
-        if len(index) == len(is_open):
-            return part
+        part = build(_select(geometry, index), smearing_width, probe_widths, l_max)
         maps = [whole.index_copy(0, index, some) for whole, some in zip(maps, part)]
     return maps
-
-
-def _periodic_maps(
-    geometry: Geometry, *, smearing_width: float, probe_widths: list[float], l_max: int
-) -> list[Tensor]:
-    """``periodic_maps`` and the slab correction where it acts."""
-    maps = periodic_maps(
-        geometry, smearing_width=smearing_width, probe_widths=probe_widths, l_max=l_max
-    )
-    if not (geometry.boundary == Boundary.SLAB).any():
-        return maps
-    slab = slab_term(geometry, l_max)
-    moments = slab.moments  # [g, m, 3]
-    couplings = [slab.coupling(smearing_width, width) for width in probe_widths]
-    return [
-        torch.baddbmm(v, moments @ coupling, moments.transpose(1, 2))
-        for v, coupling in zip(maps, couplings)
-    ]
 
 
 def _select(geometry: Geometry, index: Tensor) -> Geometry:

@@ -47,7 +47,7 @@ def boys(t: Tensor, n: int) -> Tensor:
 
 
 def free_space_maps(
-    geometry: Geometry, *, smearing_width: float, probe_widths: list[float], l_max: int
+    geometry: Geometry, smearing_width: float, probe_widths: list[float], l_max: int
 ) -> list[Tensor]:
     """[g, m, m] for each width of the probe; rows and columns as in ``periodic_maps``.
 

@@ -43,6 +43,13 @@ class SlabTerm:
         matrix[:, 0, 2] = matrix[:, 2, 0] = -0.5
         return self.strength[:, None, None] * matrix
 
+    def add_to(self, potential: Tensor, smearing_width: float, probe_width: float) -> Tensor:
+        """A map [g, m, m] of the periodic sum with the correction added."""
+        if not self.strength.any():
+            return potential
+        coupling = self.coupling(smearing_width, probe_width)
+        return torch.baddbmm(potential, self.moments @ coupling, self.moments.transpose(1, 2))
+
     def average(self, smearing_width: float) -> Tensor:
         """[g, m] cell average of the correction's potential (V) per unit multipole."""
         uniform = smearing_width**2 + self.height**2 / 4
