@@ -1,0 +1,248 @@
+"""One structure, one or more CP2K runs, one label: everything that is kept of a calculation."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.units import Bohr, Hartree
+from numpy.typing import NDArray
+
+from bench import __version__
+from bench.data.generate.cp2k_input import Settings, attempts, valence, write_input
+from bench.data.generate.cp2k_output import Output, OutputError, parse_output, read_cube
+from bench.data.generate.partition import (
+    Grid,
+    dipole_from_profile,
+    load_proatoms,
+    restore_sum_rules,
+    stockholder,
+)
+from bench.errors import BenchError
+
+Array = NDArray[np.float64]
+Label = dict[str, Any]
+
+PROGRAM = "cp2k.psmp"
+NICENESS = "19"
+
+
+class NotLabelled(Exception):
+    """Every attempt failed; the message lists the reasons."""
+
+
+def require_cp2k() -> None:
+    """Refuse early when CP2K is not installed.
+
+    Raises:
+        BenchError: ``cp2k.psmp`` is not on the path.
+    """
+    if shutil.which(PROGRAM) is None:
+        raise BenchError(
+            f"{PROGRAM} is not installed; reference calculations need it.",
+            "apt-get install -y --no-install-recommends cp2k cp2k-data libopenblas0-serial",
+        )
+
+
+@dataclass
+class Worker:
+    """A folder of its own, in which one calculation runs at a time.
+
+    Attributes:
+        folder: scratch; wave functions kept here are never shared with another worker.
+        densities: where full densities are kept (float32), None to drop them.
+    """
+
+    folder: Path
+    densities: Path | None = None
+    _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+    stopped: bool = False
+
+    def stop(self) -> None:
+        """End the running calculation; nothing of it is kept."""
+        self.stopped = True
+        if self._process is not None:
+            self._process.terminate()
+
+    def label(self, atoms: Atoms) -> Label:
+        """Calculate a planned structure with the usual settings, then with more careful ones.
+
+        Raises:
+            NotLabelled: no attempt converged.
+        """
+        reasons: list[str] = []
+        started = time.monotonic()
+        for number, settings in enumerate(attempts(atoms)):
+            restart = self._wave_function(atoms) if number == 0 else None
+            try:
+                label = self.calculate(atoms, settings, restart=restart)
+            except OutputError as failure:
+                reasons.append(str(failure))
+                continue
+            label["provenance"].update(
+                attempts=number + 1, seconds=round(time.monotonic() - started, 1)
+            )
+            self._keep_wave_function(atoms)
+            return label
+        raise NotLabelled("; then ".join(reasons))
+
+    def calculate(self, atoms: Atoms, settings: Settings, *, restart: Path | None = None) -> Label:
+        """One run of CP2K.
+
+        Raises:
+            OutputError: it did not converge or its output is incomplete.
+        """
+        text = write_input(atoms, settings, restart="start.wfn" if restart else None)
+        job = self.run_input(text, restart=restart)
+        label = read_job(job, atoms, densities=self.densities)
+        label["provenance"].update(
+            input_sha256=hashlib.sha256(text.encode()).hexdigest(),
+            settings=asdict(settings),
+            restarted=restart is not None,
+        )
+        return label
+
+    def run_input(self, text: str, *, restart: Path | None = None) -> Path:
+        """Run CP2K on an input and return the folder with its files.
+
+        Raises:
+            OutputError: stopped, or CP2K wrote no output.
+        """
+        job = self.folder / "job"
+        shutil.rmtree(job, ignore_errors=True)
+        job.mkdir(parents=True)
+        (job / "job.inp").write_text(text)
+        if restart is not None:
+            shutil.copy(restart, job / "start.wfn")
+        if self.stopped:
+            raise OutputError("stopped")
+        self._process = subprocess.Popen(
+            ["nice", "-n", NICENESS, PROGRAM, "-i", "job.inp", "-o", "job.out"],
+            cwd=job,
+            env=dict(os.environ, OMP_NUM_THREADS="1"),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        code = self._process.wait()
+        if self.stopped:
+            raise OutputError("stopped")
+        if code != 0 and not (job / "job.out").is_file():
+            raise OutputError(f"{PROGRAM} ended with {code} and wrote nothing")
+        return job
+
+    def _kept(self, atoms: Atoms) -> Path:
+        """A wave function fits any geometry of the same atoms, cell, k-points, charge and spin."""
+        state = [atoms.info[key] for key in ("total_charge", "multiplicity", "k_points")]
+        key = f"{atoms.get_chemical_formula(mode='all')} {atoms.cell.array.round(4)} {state}"
+        return self.folder / f"start-{hashlib.sha256(key.encode()).hexdigest()[:12]}.wfn"
+
+    def _wave_function(self, atoms: Atoms) -> Path | None:
+        kept = self._kept(atoms)
+        return kept if kept.is_file() else None
+
+    def _keep_wave_function(self, atoms: Atoms) -> None:
+        for written in (self.folder / "job").glob("job-RESTART.*"):
+            written.replace(self._kept(atoms))
+
+
+def read_job(job: Path, atoms: Atoms, *, densities: Path | None = None) -> Label:
+    """The label of a finished calculation in ``job``.
+
+    Raises:
+        OutputError: it did not converge or its output is incomplete.
+    """
+    text = (job / "job.out").read_text() if (job / "job.out").is_file() else ""
+    force_files = sorted(job.glob("job-forces*"))
+    forces_text = force_files[0].read_text() if force_files else ""
+    output = parse_output(text, forces_text, len(atoms))
+    density = read_cube(job / "job-ELECTRON_DENSITY-1_0.cube")
+    hartree = read_cube(job / "job-v_hartree-1_0.cube").mean((0, 1)) * Hartree
+    label = make_label(atoms, output, density=density, hartree=hartree)
+    spin = job / "job-SPIN_DENSITY-1_0.cube"
+    if spin.is_file():
+        label.update(integrate_spin(read_cube(spin), atoms))
+    if densities is not None:
+        densities.mkdir(parents=True, exist_ok=True)
+        packed = density.astype(np.float32)
+        np.savez_compressed(densities / f"{atoms.info['uid']}.npz", density=packed)
+    return label
+
+
+def integrate_spin(density: Array, atoms: Atoms) -> dict[str, float]:
+    """Integrals of the spin density and of its absolute value (electrons).
+
+    Args:
+        density: [nx, ny, nz] in atomic units.
+    """
+    grid = Grid(density / Bohr**3, atoms.cell.array)
+    absolute = Grid(abs(grid.density), grid.cell)
+    return {"integrated_spin": grid.electrons, "integrated_absolute_spin": absolute.electrons}
+
+
+def make_label(atoms: Atoms, output: Output, *, density: Array, hartree: Array) -> Label:
+    """Everything that is stored of a calculation, plain numbers in eV, Å, e.
+
+    Args:
+        atoms: the planned structure.
+        output: what the output file says.
+        density: [nx, ny, nz] valence electrons, atomic units.
+        hartree: [nz] planar average of CP2K's Hartree potential, eV, an electron's sign.
+    """
+    charges_of_ions = valence(atoms)
+    charge = float(atoms.info["total_charge"])
+    raw = Grid(density / Bohr**3, atoms.cell.array)
+    grid = raw.normalised(charges_of_ions.sum() - charge)
+    heights, per_length = grid.profile()
+    slab = not atoms.pbc.all()
+    dipole_z = dipole_from_profile(heights, per_length, atoms.positions, charges_of_ions)
+    charges, dipoles = stockholder(
+        grid, atoms.positions, atoms.numbers, charges_of_ions, load_proatoms()
+    )
+    corrected = restore_sum_rules(
+        charges,
+        dipoles,
+        atoms.positions,
+        total_charge=charge,
+        dipole=np.array([0.0, 0.0, dipole_z]),
+        mask=np.array([0, 0, int(slab)]),
+    )
+    return {
+        "uid": atoms.info["uid"],
+        "energy": output.energy,
+        "total_energy": output.total_energy,
+        "fermi_level": output.fermi_level,
+        "s_squared": output.s_squared,
+        "forces": output.forces.round(8).tolist(),
+        "charges": corrected.charges.round(9).tolist(),
+        "dipoles": corrected.dipoles.round(9).tolist(),
+        "mulliken": output.mulliken.tolist(),
+        "hirshfeld": output.hirshfeld.tolist(),
+        "dipole_z": dipole_z if slab else None,
+        "profile": {
+            "step": heights[1],
+            "electrons_per_length": _digits(per_length),
+            "hartree": _digits(hartree),
+        },
+        "provenance": {
+            "code": output.version,
+            "generator": __version__,
+            "scf_steps": output.scf_steps,
+            "multipole_correction": "exact grid",
+            "electrons_missed": raw.electrons - grid.electrons,
+            "charge_violation": corrected.charge_violation,
+            "dipole_violation": corrected.dipole_violation.tolist(),
+            "largest_correction": corrected.largest_correction,
+        },
+    }
+
+
+def _digits(values: Array) -> list[float]:
+    return [float(f"{value:.7g}") for value in values]

@@ -1,0 +1,107 @@
+"""What a dataset folder holds while it grows: the plan, one label per structure, the failures.
+
+Every file is written under a temporary name and renamed, so an interruption leaves no half of one.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ase import Atoms
+from ase.io import read, write
+
+from bench.errors import BenchError
+
+PLAN_KEYS = (
+    "uid",
+    "group",
+    "subset",
+    "split",
+    "trajectory",
+    "total_charge",
+    "multiplicity",
+    "field",
+    "k_points",
+)
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write, then rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_bytes(data)
+    temporary.replace(path)
+
+
+@dataclass(frozen=True)
+class Store:
+    """A system's folder, ``datasets/<system>``."""
+
+    folder: Path
+
+    @property
+    def system(self) -> str:
+        """The system's name."""
+        return self.folder.name
+
+    def plan(self) -> list[Atoms]:
+        """The structures to label, in order of priority.
+
+        Raises:
+            BenchError: no plan, a key is missing in a structure, or a uid occurs twice.
+        """
+        path = self.folder / "plan.extxyz"
+        if not path.is_file():
+            raise BenchError(f"{path} does not exist.", "Make one: bench data plan --help")
+        frames: list[Atoms] = read(path, ":")
+        seen: set[str] = set()
+        for index, atoms in enumerate(frames):
+            missing = [key for key in PLAN_KEYS if key not in atoms.info]
+            if missing:
+                raise BenchError(f"{path}, structure {index}: {missing} missing.")
+            if atoms.info["uid"] in seen:
+                raise BenchError(
+                    f"{path}, structure {index}: uid {atoms.info['uid']} occurs twice."
+                )
+            seen.add(atoms.info["uid"])
+        return frames
+
+    def write_plan(self, frames: list[Atoms]) -> None:
+        """Replace the plan."""
+        temporary = self.folder / ".plan.extxyz"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write(temporary, frames, format="extxyz")
+        temporary.replace(self.folder / "plan.extxyz")
+
+    def _label_path(self, uid: str) -> Path:
+        return self.folder / "labels" / f"{uid}.json.gz"
+
+    def labelled(self) -> set[str]:
+        """The uids that have a label."""
+        return {path.name.split(".")[0] for path in (self.folder / "labels").glob("*.json.gz")}
+
+    def read_label(self, uid: str) -> dict[str, Any]:
+        """One label with everything that was kept of the calculation."""
+        with gzip.open(self._label_path(uid), "rt") as file:
+            label: dict[str, Any] = json.load(file)
+        return label
+
+    def write_label(self, label: dict[str, Any]) -> None:
+        """Add one finished label; the same label always gives the same bytes."""
+        text = json.dumps(label, allow_nan=False, separators=(",", ":"))
+        write_atomically(self._label_path(label["uid"]), gzip.compress(text.encode(), mtime=0))
+
+    def failures(self) -> dict[str, str]:
+        """Reason by uid of the structures that could not be labelled."""
+        path = self.folder / "failed.json"
+        return json.loads(path.read_text()) if path.is_file() else {}
+
+    def write_failures(self, failures: dict[str, str]) -> None:
+        """Replace the list of failures."""
+        text = json.dumps(failures, indent=1, sort_keys=True) + "\n"
+        write_atomically(self.folder / "failed.json", text.encode())
