@@ -19,8 +19,8 @@ from torch.utils.data import DataLoader
 
 from bench.data import labels as names
 from bench.data.labels import DIPOLE, LABELS
-from bench.density.coulomb import half_sphere
 from bench.density.geometry import Boundary, Geometry
+from bench.density.reciprocal import boundary_of, half_sphere
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,7 @@ def build_graph(atoms: ase.Atoms, settings: GraphSettings, index: int = 0) -> Gr
         index: its place in its split, for messages.
     """
     pbc = tuple(bool(p) for p in atoms.pbc)
-    boundary = Boundary(sum(pbc) if sum(pbc) < 2 else sum(pbc) - 1)
+    boundary = boundary_of(atoms.cell.array, pbc, f"structure {index}")
     cell = atoms.cell.array if boundary != Boundary.OPEN or atoms.cell.rank == 3 else np.eye(3)
     edges, _, unit_shifts, _ = get_neighborhood(
         atoms.positions, settings.r_max, pbc=pbc, cell=atoms.cell.array.copy()

@@ -16,8 +16,8 @@ from ase.io import read
 from bench.config import SystemConfig
 from bench.data import labels as names
 from bench.data.labels import DIPOLE, LABELS, SPLITS
-from bench.density.boundary import boundary_of
 from bench.density.geometry import Boundary
+from bench.density.reciprocal import boundary_of
 from bench.errors import BenchError, nearest
 from bench.paths import shipped
 

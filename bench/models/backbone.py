@@ -165,5 +165,5 @@ def _split(features: Tensor, num_scalars: int, num_vectors: int) -> tuple[Tensor
     """
     scalars = features[:, :num_scalars]
     end = num_scalars + 3 * num_vectors
-    vectors = features[:, num_scalars:end].reshape(-1, num_vectors, 3)
+    vectors = features[:, num_scalars:end].reshape(len(features), num_vectors, 3)
     return scalars, vectors[..., E3NN_FROM_CARTESIAN]

@@ -165,9 +165,9 @@ class Point(nn.Module, ABC):
             )
             prediction.forces = -gradients[0]
             if strain is not None:
-                volume = torch.linalg.det(batch.cell).abs()
+                volume = torch.linalg.det(batch.cell.detach()).abs()
                 prediction.stress = gradients[1] / volume[:, None, None]
-        return prediction
+        return prediction if training else prediction.detached()
 
     def predict(self, batch: Batch, mode: Mode) -> Prediction:
         """Everything but the derivatives."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from torch import Tensor
 
@@ -39,3 +39,10 @@ class Prediction:
     fermi_level: Tensor | None = None
     density_residual: Tensor | None = None
     scf: ScfReport | None = None
+
+    def detached(self) -> Prediction:
+        """The same numbers without their autograd graph."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return Prediction(
+            **{k: v.detach() if isinstance(v, Tensor) else v for k, v in values.items()}
+        )

@@ -187,6 +187,7 @@ def test_backbone_starts_equal_at_equal_seed(name: str) -> None:
 @pytest.mark.parametrize("name", POINTS)
 def test_single_precision_backbone_keeps_double_electrostatics(name: str) -> None:
     double, single = build(name), build(name, dtype=torch.float32)
+    single.load_state_dict(double.state_dict())
     frames = [slab(), bulk(), cluster()]
     expected, found = double(batch_of(double, *frames)), single(batch_of(single, *frames))
     assert found.energy.dtype == found.forces.dtype == torch.float64
