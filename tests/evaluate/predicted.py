@@ -1,0 +1,73 @@
+"""Structures with reference and predicted labels, as predictions.extxyz holds them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ase
+import numpy as np
+
+from bench.data.statistics import TrainingMeans
+from bench.evaluate.records import Evaluation, MetricRecord
+
+MEANS = TrainingMeans(
+    dipole=[0.0, 0.0, 0.5], fermi_level=1.0, multipoles={"78": [0.1, 0.0, 0.0, 0.2]}
+)
+SLAB = (True, True, False)
+
+
+def frame(
+    *,
+    group: str = "g0",
+    subset: str = "interface",
+    charge: float = 0,
+    field: float = 0.0,
+    energy: tuple[float, float] = (0.0, 0.0),
+    baseline: float = 0.0,
+    dipole: tuple[float, float] | None = None,
+    pbc: tuple[bool, bool, bool] = SLAB,
+    cell: tuple[float, float, float] = (5.0, 5.0, 20.0),
+    atoms: int = 2,
+    **info: Any,
+) -> ase.Atoms:
+    """Atoms of Pt; ``energy`` and ``dipole`` (along z) are (reference, predicted) pairs.
+
+    Forces, multipoles and Fermi level agree with the reference, all zero.
+    """
+    zero = np.zeros((atoms, 4))
+    made = ase.Atoms(f"Pt{atoms}", np.arange(3.0 * atoms).reshape(-1, 3), cell=cell, pbc=pbc)
+    for source in ("REF", "PRED"):
+        made.arrays[f"{source}_forces"] = zero[:, :3].copy()
+        made.arrays[f"{source}_multipoles"] = zero.copy()
+        made.info[f"{source}_fermi_level"] = 0.0
+    made.info |= {"REF_energy": energy[0], "PRED_energy": energy[1], "BASELINE_energy": baseline}
+    made.info |= {"group": group, "subset": subset, "split": "test", "trajectory": "t", "uid": "u"}
+    made.info |= {"total_charge": charge, "PRED_total_charge": float(charge)}
+    made.info |= {"electric_field": np.array([0.0, 0.0, field]), "charge_blind": False}
+    if dipole is not None:
+        made.info["dipole_mask"] = np.array([0, 0, 1])
+        made.info["REF_dipole"] = np.array([0.0, 0.0, dipole[0]])
+        made.info["PRED_dipole"] = np.array([7.0, 7.0, dipole[1]])
+    made.info |= info
+    return made
+
+
+def solved(
+    made: ase.Atoms, *, iterations: int = 1, converged: bool = True, high: float = 0.5
+) -> ase.Atoms:
+    """The same structure with the report of a solve."""
+    made.info |= {"SCF_iterations": iterations, "SCF_residual": 1e-9, "SCF_converged": converged}
+    made.info |= {"SCF_response_min": -2.0, "SCF_response_max": high}
+    return made
+
+
+def only(evaluation: Evaluation, name: str, subset: str = "all") -> MetricRecord:
+    """The one record with this name and subset."""
+    found = [r for r in evaluation.records if (r.name, r.subset) == (name, subset)]
+    assert len(found) == 1, (name, subset, sorted({(r.name, r.subset) for r in evaluation.records}))
+    return found[0]
+
+
+def value(evaluation: Evaluation, name: str, subset: str = "all") -> float:
+    """Its value."""
+    return only(evaluation, name, subset).value

@@ -1,0 +1,136 @@
+import json
+
+import ase
+import numpy as np
+import pytest
+from ase.io import read, write
+
+from bench.data.statistics import TrainingMeans, fit_baseline, training_means
+from bench.errors import BenchError
+from bench.evaluate.metrics import evaluate
+from bench.evaluate.records import SCHEMA_VERSION
+from bench.evaluate.registry import METRICS, MetricInfo
+from bench.evaluate.rescore import rescore, rescored
+from tests.evaluate.predicted import MEANS, frame, solved, value
+from tests.report.synthetic import predict, reference
+
+
+@pytest.fixture(scope="module", params=["pt_water", "sio2_vacancy"])
+def real(request) -> tuple[list[ase.Atoms], TrainingMeans]:
+    """All structures of a shipped system with made-up predictions."""
+    frames = reference(request.param)
+    means = training_means(frames)
+    baseline = fit_baseline(frames, tuple(sorted({int(z) for a in frames for z in a.numbers})))
+    return [predict(a, baseline) for a in frames], means
+
+
+def test_every_record_is_as_registered_and_every_metric_is_accounted_for(real) -> None:
+    evaluation = evaluate(*real)
+    for entry in evaluation.records:
+        info = METRICS[entry.name]
+        assert (entry.unit, entry.better) == (info.unit, info.better)
+        assert entry.n > 0
+        if entry.ci95:
+            assert entry.ci95[0] <= entry.value <= entry.ci95[1]
+    names = {r.name for r in evaluation.records} | {k.split("[")[0] for k in evaluation.absent}
+    assert names == {name for name, info in METRICS.items() if info.from_predictions}
+    assert len({(r.name, r.subset) for r in evaluation.records}) == len(evaluation.records)
+
+
+def test_a_perfect_prediction_has_no_error(real) -> None:
+    frames, means = real
+    perfect = [predict(a, None, noise=0.0) for a in frames]
+    for entry in evaluate(perfect, means).records:
+        if entry.name.endswith(("_mae", "_rmse")):
+            assert entry.value == pytest.approx(0.0, abs=1e-9), entry
+
+
+def test_predicting_the_mean_scores_like_the_mean(real) -> None:
+    """The training mean, written as a prediction, has the error that stands beside a model's."""
+    frames, means = real
+    lazy = [a.copy() for a in frames]
+    for atoms in lazy:
+        atoms.info["PRED_energy"] = atoms.info["BASELINE_energy"]
+        atoms.info["PRED_fermi_level"] = means.fermi_level
+        atoms.arrays["PRED_forces"] = np.zeros((len(atoms), 3))
+        atoms.arrays["PRED_multipoles"] = np.array(
+            [means.multipoles[str(z)] for z in atoms.numbers]
+        )
+        if means.dipole:
+            atoms.info["PRED_dipole"] = np.array(means.dipole)
+    evaluation = evaluate(lazy, means)
+    checked = 0
+    for entry in evaluation.records:
+        if entry.name.endswith("_of_mean"):
+            model = entry.name.removesuffix("_of_mean")
+            assert value(evaluation, model, entry.subset) == pytest.approx(entry.value, abs=1e-9)
+            checked += 1
+    assert checked > 40
+
+
+def test_the_disk_gives_the_same_numbers(real, tmp_path) -> None:
+    frames, means = real
+    write(tmp_path / "predictions.extxyz", frames)
+    again = evaluate(read(tmp_path / "predictions.extxyz", ":"), means)
+    before = {(r.name, r.subset): r.value for r in evaluate(frames, means).records}
+    after = {(r.name, r.subset): r.value for r in again.records}
+    assert after == {key: pytest.approx(v, rel=1e-4, abs=1e-5) for key, v in before.items()}
+
+
+def test_nan_and_unconverged_survive_the_disk(tmp_path) -> None:
+    frames = [solved(frame(dipole=(0.1, 0.1)), converged=k != 1) for k in range(3)]
+    frames[2].info["PRED_energy"] = np.nan
+    frames[2].arrays["PRED_forces"][0, 1] = np.nan
+    write(tmp_path / "predictions.extxyz", frames)
+    evaluation = evaluate(read(tmp_path / "predictions.extxyz", ":"), MEANS)
+    assert evaluation.unconverged == [1]
+    assert evaluation.non_finite == {"PRED_energy": [2], "PRED_forces": [2]}
+    assert {r.n for r in evaluation.records if r.name.startswith(("energy", "forces"))} == {1}
+
+
+def test_metrics_json_has_a_schema_and_is_plain(real) -> None:
+    content = evaluate(*real).to_dict({"id": "abc"})
+    assert content["schema_version"] == SCHEMA_VERSION
+    assert content["run"] == {"id": "abc"}
+    assert json.loads(json.dumps(content, allow_nan=False)) == content
+
+
+@pytest.fixture
+def run(tmp_path, real):
+    frames, means = real
+    write(tmp_path / "predictions.extxyz", frames)
+    (tmp_path / "training_means.json").write_text(json.dumps(means.to_dict()))
+    old = {"run": {"id": "abc"}, "metrics": [{"name": "energy_mae", "value": -1}], "absent": {}}
+    (tmp_path / "metrics.json").write_text(json.dumps(old))
+    return tmp_path
+
+
+def test_rescoring_needs_no_model_and_keeps_the_run(run) -> None:
+    content = json.loads(rescore(run).read_text())
+    assert content["run"] == {"id": "abc"}
+    (energy,) = (m for m in content["metrics"] if (m["name"], m["subset"]) == ("energy_mae", "all"))
+    assert energy["value"] > 0.0
+    assert rescored(run) == content
+    assert sorted(p.name for p in run.iterdir() if not p.name.startswith(".lock")) == [
+        "metrics.json",
+        "predictions.extxyz",
+        "training_means.json",
+    ]
+
+
+def test_rescoring_keeps_what_predictions_cannot_give(run, monkeypatch) -> None:
+    cost = MetricInfo("cost", "s/atom", "lower", "made up", from_predictions=False)
+    monkeypatch.setitem(METRICS, "cost", cost)
+    old = json.loads((run / "metrics.json").read_text())
+    kept = {"name": "cost", "subset": "all", "value": 3.0}
+    old["metrics"].append(kept)
+    (run / "metrics.json").write_text(json.dumps(old))
+    content = rescored(run)
+    assert content["metrics"][-1] == kept
+    assert [m["name"] for m in content["metrics"]].count("cost") == 1
+
+
+def test_rescoring_says_which_file_is_missing(run) -> None:
+    (run / "training_means.json").unlink()
+    with pytest.raises(BenchError, match=r"training_means\.json does not exist"):
+        rescored(run)
