@@ -46,8 +46,12 @@ class Jobs:
         except (BenchError, RunFailed) as error:
             if os.getpid() != self.pid:
                 raise
-            print(f"error: {error}", file=sys.stderr)
-            self.codes.append(2 if isinstance(error, BenchError) else 1)
+            self.note(error)
+
+    def note(self, error: BenchError | RunFailed) -> None:
+        """Say what went wrong and keep its exit code."""
+        print(f"error: {error}", file=sys.stderr)
+        self.codes.append(2 if isinstance(error, BenchError) else 1)
 
 
 def main(argv: list[str]) -> int:
@@ -75,7 +79,9 @@ def main(argv: list[str]) -> int:
     except KeyboardInterrupt:
         print(f"\nInterrupted. Resume with:\n{shlex.join(['bench', 'run', *argv])}")
         return 130
-    except HydraException as error:
+    except RunFailed as error:  # on another machine
+        jobs.note(error)
+    except (HydraException, RuntimeError) as error:  # of Hydra or a launcher; jobs keep theirs
         raise BenchError(str(error)) from error
     return max(jobs.codes, default=0)
 
