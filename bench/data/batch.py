@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import ase
 import numpy as np
@@ -143,7 +144,7 @@ class Batch:
     def to(self, device: torch.device | str) -> Batch:
         """A copy on ``device``."""
 
-        def move(value: Tensor | dict[str, Tensor]) -> Tensor | dict[str, Tensor]:
+        def move(value: Any) -> Any:
             if isinstance(value, dict):
                 return {key: tensor.to(device) for key, tensor in value.items()}
             return value.to(device)

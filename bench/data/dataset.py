@@ -175,7 +175,7 @@ def _read_card(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         known = [p.parent.name for p in shipped("datasets").glob("*/card.yaml")]
         raise BenchError(f"{path} does not exist.", nearest(folder.name, known))
-    card = yaml.safe_load(path.read_text())
+    card: dict[str, Any] = yaml.safe_load(path.read_text())
     for key in ("files", "labels"):
         if not isinstance(card, dict) or key not in card:
             raise BenchError(f"{path}: the card has no '{key}'.", "See datasets/README.md.")

@@ -70,8 +70,8 @@ class Inputs:
 
     def per_atom(self, padded: Tensor) -> Tensor:
         """[g, m] to [n, c]."""
-        largest = int(self.batch.num_atoms.max())
-        return self.batch.flat(padded.unflatten(1, (largest, -1)))
+        structures, atoms = self.batch.num_structures, int(self.batch.num_atoms.max())
+        return self.batch.flat(padded.reshape(structures, atoms, -1))
 
     def reference_density(self, l_max: int) -> Tensor:
         """[g, m] reference multipoles, for direct training."""
@@ -113,6 +113,10 @@ class Point(nn.Module, ABC):
     recommended: ClassVar[Mode] = Mode.implicit
     knows_total_charge: ClassVar[bool] = True
     variational: ClassVar[bool] = True
+
+    atomic_energies: Tensor  # [z, 1] eV
+    potential_shifts: Tensor  # [z, 1] eV Å³/e
+    mean_charges: Tensor  # [z] e
 
     def __init__(self, config: ModelConfig, facts: TrainingFacts, *, dtype: torch.dtype) -> None:
         super().__init__()

@@ -10,7 +10,7 @@ import ase
 import torch
 
 from bench.config import ModelConfig
-from bench.data.batch import GraphSettings, build_graph, collate
+from bench.data.batch import Batch, Graph, GraphSettings, build_graph, collate
 from bench.data.labels import MULTIPOLES
 from bench.data.statistics import Baseline, fit_baseline, force_scale, training_means
 from bench.density.coulomb import assemble
@@ -93,9 +93,10 @@ def gather_facts(frames: Sequence[ase.Atoms], config: ModelConfig) -> TrainingFa
     )
 
 
-def _feature_norms(graphs: Sequence[Any], config: ModelConfig) -> tuple[float, ...]:
+def _feature_norms(graphs: Sequence[Graph], config: ModelConfig) -> tuple[float, ...]:
     """RMS over atoms (and components) of each (l, width) feature at the reference density."""
-    widths, squares, count = len(config.feature_widths), 0.0, 0
+    widths, count = len(config.feature_widths), 0
+    squares = torch.zeros(widths * (config.l_max + 1), dtype=torch.float64)
     for graph in graphs:
         if not bool(graph.has[MULTIPOLES.name]):
             continue
@@ -107,11 +108,11 @@ def _feature_norms(graphs: Sequence[Any], config: ModelConfig) -> tuple[float, .
         count += len(features)
     if count == 0:
         return (1.0,) * (widths * (config.l_max + 1))
-    norms = (torch.as_tensor(squares) / count).sqrt().clamp(min=MIN_NORM)
+    norms = (squares / count).sqrt().clamp(min=MIN_NORM)
     return tuple(norms.tolist())
 
 
-def _reference_features(batch: Any, config: ModelConfig) -> torch.Tensor:
+def _reference_features(batch: Batch, config: ModelConfig) -> torch.Tensor:
     """[n, f] potential features of the reference density in the batch's field."""
     maps = assemble(
         batch.geometry(),
@@ -124,4 +125,4 @@ def _reference_features(batch: Any, config: ModelConfig) -> torch.Tensor:
     reference = batch.dense(batch.labels[MULTIPOLES.name][:, :components]).flatten(1)  # [g, m]
     assert maps.features is not None and maps.feature_applied is not None
     features = torch.einsum("gfm,gm->gf", maps.features, reference) + maps.feature_applied
-    return batch.flat(features.unflatten(1, (int(batch.num_atoms.max()), -1)))
+    return batch.flat(features.reshape(batch.num_structures, int(batch.num_atoms.max()), -1))

@@ -76,7 +76,7 @@ class MultipoleHead(nn.Module):
 
     def forward(self, nodes: NodeFeatures, node_attrs: Tensor) -> Tensor:
         """[n, (l_max + 1)²] in e and e Å, order (q, d_y, d_z, d_x)."""
-        charge = self.charge(nodes, node_attrs)
+        charge: Tensor = self.charge(nodes, node_attrs)
         if self.dipole is None:
             return charge
         return torch.cat([charge, self.dipole(nodes)[:, 0]], dim=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 from torch import Tensor
 
@@ -42,7 +43,7 @@ class Prediction:
 
     def detached(self) -> Prediction:
         """The same numbers without their autograd graph."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return Prediction(
-            **{k: v.detach() if isinstance(v, Tensor) else v for k, v in values.items()}
-        )
+        values: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
+        for name, value in values.items():
+            values[name] = value.detach() if isinstance(value, Tensor) else value
+        return Prediction(**values)

@@ -76,9 +76,9 @@ class ScfFixedPoint(Point):
 
     def positive_gains(self, inputs: Inputs) -> Tensor:
         """[n, l, w] response of each atom to each feature, in e/V and e Å²/V."""
-        raw = self.gains(inputs.nodes, inputs.batch.node_attrs)
+        raw: Tensor = self.gains(inputs.nodes, inputs.batch.node_attrs)
         gains = MIN_RESPONSE + RESPONSE_SCALE * softplus(raw)
-        return gains.unflatten(1, (self.l_max + 1, -1))
+        return gains.reshape(len(raw), self.l_max + 1, -1)
 
     def internal_energy(self, inputs: Inputs, density: Density) -> Tensor:
         """[g] E_nonlocal of the features at the solution."""
@@ -115,8 +115,11 @@ def split_features(
     features: Tensor, atoms: int, l_count: int, widths: int
 ) -> tuple[Tensor, Tensor]:
     """[g, n f, ...] to potentials [g, n, w, ...] and gradients [g, n, w, 3, ...] (y, z, x)."""
-    per_atom = features.unflatten(1, (atoms, -1))
-    gradients = per_atom[:, :, widths:].unflatten(2, ((l_count - 1) * widths, 3))
+    rest = features.shape[2:]
+    per_atom = features.reshape(len(features), atoms, -1, *rest)
+    gradients = per_atom[:, :, widths:].reshape(
+        len(features), atoms, (l_count - 1) * widths, 3, *rest
+    )
     return per_atom[:, :, :widths], gradients
 
 
@@ -128,6 +131,8 @@ class NonlocalEnergy(nn.Module):
         num_widths: feature widths.
         norms: [(l, width)] RMS of the features, their unit inside the network.
     """
+
+    units: Tensor  # [(l, width)]
 
     def __init__(self, num_scalars: int, num_widths: int, norms: Tensor) -> None:
         super().__init__()
@@ -144,7 +149,7 @@ class NonlocalEnergy(nn.Module):
     def forward(self, scalars: Tensor, features: Tensor) -> Tensor:
         """[n] in eV from invariants [n, s] and potential features [n, f]."""
         potentials = features[:, : self.num_widths]
-        squares = features[:, self.num_widths :].unflatten(1, (-1, 3)).square().sum(-1)
+        squares = features[:, self.num_widths :].reshape(len(features), -1, 3).square().sum(-1)
         invariants = torch.cat([potentials, squares], dim=1) / self.units
         energy: Tensor = self.network(torch.cat([scalars, invariants], dim=1))[:, 0]
         return energy
