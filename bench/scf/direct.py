@@ -46,6 +46,30 @@ def solve_bordered(
     return solution[:, :-1], solution[:, -1]
 
 
+class BorderedInverse:
+    """The inverse of [[M, c], [nᵀ, 0]], factorised once and constant under differentiation.
+
+    Args:
+        matrix: [g, m, m] M.
+        column: [g, m] c.
+        charge: [g, m] n.
+        bordered: [g] bool; elsewhere the last equation reads δμ = charge error.
+        mask: [g, m] bool.
+    """
+
+    def __init__(
+        self, matrix: Tensor, column: Tensor, charge: Tensor, bordered: Tensor, mask: Tensor
+    ) -> None:
+        system = bordered_matrix(matrix, column, charge, bordered, mask).detach()
+        self._factors, self._pivots, _ = torch.linalg.lu_factor_ex(system)
+
+    def __call__(self, residual: Tensor, charge_error: Tensor) -> tuple[Tensor, Tensor]:
+        """Corrections δp [g, m] and δμ [g] that cancel a residual [g, m] and a charge error [g]."""
+        right = torch.cat([residual, charge_error[:, None]], 1)[..., None]
+        solution = torch.linalg.lu_solve(self._factors, self._pivots, right)[..., 0]
+        return solution[:, :-1], solution[:, -1]
+
+
 def solve_fixed_mu(matrix: Tensor, rhs: Tensor, charge: Tensor, mu: Tensor, mask: Tensor) -> Tensor:
     """Solve M p = rhs − μ n at a given Fermi level μ [g] in eV; returns p [g, m]."""
     return solve_padded(matrix, rhs - mu[:, None] * charge, mask)
@@ -97,7 +121,9 @@ def direct_report(
     """
     largest = (residual.detach() * mask).abs().amax(1).maximum(charge_error.detach().abs())
     unknown = torch.full_like(largest, torch.nan)
-    low, high = (unknown, unknown) if response is None else response_extremes(response, mask)
+    low, high = unknown, unknown
+    if response is not None:
+        low, high = response_extremes(response.detach(), mask)
     return ScfReport(
         iterations=torch.ones_like(largest, dtype=torch.int64),
         residual=largest,
@@ -136,9 +162,11 @@ def fixed_charge_response(
     return torch.where(bordered[:, None, None], projected + mean[:, None, None] * outer, response)
 
 
-@torch.no_grad()
 def response_extremes(response: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-    """Smallest and largest Re λ of each response matrix [g, m, m]; NaN where it is not finite."""
+    """Smallest and largest Re λ of each response matrix [g, m, m]; NaN where it is not finite.
+
+    Differentiable once, for a loss on stability; pass a detached matrix to a report.
+    """
     finite = torch.isfinite(response).all(2).all(1)  # [g]
     real = (mask[:, :, None] & mask[:, None, :]) & finite[:, None, None]
     matrix = torch.where(real, response, torch.zeros_like(response))
