@@ -64,7 +64,7 @@ def free_space_maps(
 def _free_space_map(apart: Tensor, real: Tensor, spread: float, l_max: int) -> Tensor:
     """[g, m, m] for one sum of squared widths (Å²)."""
     t = (apart**2).sum(dim=-1) / (2 * spread)  # [g, n, n]
-    prefactor = real * (COULOMB_CONSTANT * math.sqrt(2 / (math.pi * spread)))
+    prefactor = real.to(t) * (COULOMB_CONSTANT * math.sqrt(2 / (math.pi * spread)))
     radial = [prefactor * boys(t, n) / spread**n for n in range(2 * l_max + 1)]
     blocks = radial[0][..., None, None]  # [g, n, n, 1, 1]
     if l_max:

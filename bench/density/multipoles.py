@@ -1,7 +1,9 @@
 """Order, sums and applied potential of atomic multipoles.
 
-Multipoles of an atom are kept in e3nn's order (q, d_y, d_z, d_x); anything called a dipole is
-Cartesian (x, y, z).  Flat vectors of a structure list atom 0's multipoles, then atom 1's.
+Multipoles of an atom are kept in graph-longrange's order (q, d_y, d_z, d_x), m = −1, 0, 1 of real
+spherical harmonics; anything called a dipole is Cartesian (x, y, z).  e3nn returns l = 1 in the
+order of its input, so a backbone that feeds it (x, y, z) gives (x, y, z) and needs ``to_e3nn``.
+Flat vectors of a structure list atom 0's multipoles, then atom 1's.
 """
 
 from __future__ import annotations
@@ -13,12 +15,12 @@ from bench.data.labels import CARTESIAN_FROM_E3NN, E3NN_FROM_CARTESIAN
 
 
 def to_cartesian(vectors: Tensor) -> Tensor:
-    """[..., 3] from e3nn's order (y, z, x) to (x, y, z)."""
+    """[..., 3] from the multipoles' order (y, z, x) to (x, y, z)."""
     return vectors[..., CARTESIAN_FROM_E3NN]
 
 
 def to_e3nn(vectors: Tensor) -> Tensor:
-    """[..., 3] from (x, y, z) to e3nn's order (y, z, x)."""
+    """[..., 3] from (x, y, z) to the multipoles' order (y, z, x)."""
     return vectors[..., E3NN_FROM_CARTESIAN]
 
 
@@ -67,7 +69,7 @@ def charge_entries(mask: Tensor, l_max: int) -> Tensor:
 
 
 def linear_entries(value: Tensor, gradient: Tensor, mask: Tensor, l_max: int) -> Tensor:
-    """Energy of each unit multipole in a potential that is linear, or quadratic without a width.
+    """[g, m] a potential on the multipole basis, the Gaussians' own width left out.
 
     Args:
         value: [g, n] potential at the atoms.
@@ -76,7 +78,7 @@ def linear_entries(value: Tensor, gradient: Tensor, mask: Tensor, l_max: int) ->
         l_max: 0 or 1.
 
     Returns:
-        [g, m], the value on charges and the gradient, order (y, z, x), on dipoles.
+        The value on charges and the gradient, order (y, z, x), on dipoles; zero where padded.
     """
     real = mask.to(value.dtype)[..., None]  # [g, n, 1]
     return per_entry(value[..., None] * real, to_e3nn(gradient) * real, l_max)

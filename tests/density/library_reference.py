@@ -1,6 +1,8 @@
 """graph-longrange's energies and features for a padded batch, in our conventions."""
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import mace  # noqa: F401  before e3nn, which graph_longrange imports
 import torch
@@ -11,6 +13,15 @@ from graph_longrange.kspace import compute_k_vectors_flat
 from torch import Tensor
 
 from bench.density.geometry import Boundary, Geometry
+
+
+@contextmanager
+def double_precision() -> Iterator[None]:
+    """The library takes the type of its constants from torch's default."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(before)
 
 
 def inputs(batch: Geometry, p: Tensor, cutoff: float) -> dict[str, Tensor]:
@@ -41,8 +52,9 @@ def energy(
     batch: Geometry, p: Tensor, *, width: float, l_max: int, kspace: float, own: bool
 ) -> Tensor:
     """[g] in eV."""
-    block = GTOElectrostaticEnergy(l_max, width, kspace, include_self_interaction=own)
-    return block(**inputs(batch, p, kspace))
+    with double_precision():
+        block = GTOElectrostaticEnergy(l_max, width, kspace, include_self_interaction=own)
+        return block(**inputs(batch, p, kspace))
 
 
 def features(
@@ -56,16 +68,18 @@ def features(
     own: bool,
 ) -> Tensor:
     """[atoms, f] potential and gradient in V and V/Å, the library's receiver norms divided out."""
-    block = GTOElectrostaticFeatures(
-        density_max_l=l_max,
-        density_smearing_width=width,
-        feature_max_l=l_max,
-        feature_smearing_widths=probes,
-        include_self_interaction=own,
-        kspace_cutoff=kspace,
-    )
+    with double_precision():
+        block = GTOElectrostaticFeatures(
+            density_max_l=l_max,
+            density_smearing_width=width,
+            feature_max_l=l_max,
+            feature_smearing_widths=probes,
+            include_self_interaction=own,
+            kspace_cutoff=kspace,
+        )
+        values = block(**inputs(batch, p, kspace))
     norms = [math.sqrt(4 * math.pi)] * len(probes)
     if l_max:
         gradient = math.sqrt(4 * math.pi / 3) * 0.75 * math.sqrt(2 * math.pi)
         norms += [gradient * w for w in probes for _ in range(3)]
-    return block(**inputs(batch, p, kspace)) / torch.tensor(norms)
+    return values / torch.tensor(norms, dtype=values.dtype)

@@ -1,0 +1,52 @@
+import pytest
+import torch
+
+from bench.density.coulomb import assemble
+from bench.density.multipoles import (
+    cell_centre,
+    charge_entries,
+    dipole,
+    to_cartesian,
+    to_e3nn,
+    total_charge,
+)
+from tests.density.batches import bulk, cluster, geometry, multipoles, slab
+
+
+def test_multipoles_keep_vectors_as_y_z_x() -> None:
+    xyz = torch.tensor([1.0, 2.0, 3.0])
+    assert to_e3nn(xyz).tolist() == [2.0, 3.0, 1.0]
+    assert torch.equal(to_cartesian(to_e3nn(xyz)), xyz)
+
+
+@pytest.mark.parametrize("l_max", [0, 1])
+def test_dipole_of_two_structures_by_hand(l_max: int) -> None:
+    per_atom = torch.zeros(2, 2, (l_max + 1) ** 2, dtype=torch.float64)
+    per_atom[0, :, 0] = torch.tensor([1.0, -1.0])
+    per_atom[1, 0, 0] = 2.0
+    if l_max:
+        per_atom[1, 0, 1:] = torch.tensor([0.1, 0.2, 0.3], dtype=torch.float64)  # y, z, x
+    positions = torch.tensor([[[1.0, 0, 0], [0, 0, 3.0]], [[1.0, 1.0, 1.0], [0, 0, 0]]]).double()
+    centre = torch.tensor([[5.0, 5.0, 5.0], [0.5, 0, 0]]).double()
+    local = torch.tensor([0.3, 0.1, 0.2], dtype=torch.float64) * l_max
+    expected = torch.stack([torch.tensor([1.0, 0, -3.0]).double(), local + torch.tensor([1, 2, 2])])
+    torch.testing.assert_close(dipole(per_atom, positions, centre), expected)
+    assert total_charge(per_atom).tolist() == [0.0, 2.0]
+
+
+@pytest.mark.parametrize("l_max", [0, 1])
+def test_field_energy_is_minus_the_field_times_the_dipole(l_max: int) -> None:
+    batch = geometry(cluster(), slab(field=0.3))
+    batch.electric_field.requires_grad_()
+    p = multipoles(batch, l_max)
+    energy = (assemble(batch, smearing_width=1.0, l_max=l_max).applied * p).sum()
+    (slope,) = torch.autograd.grad(energy, batch.electric_field)
+    moment = dipole(p.reshape(*batch.mask.shape, -1), batch.positions, cell_centre(batch.cell))
+    torch.testing.assert_close(-slope, moment, rtol=1e-13, atol=1e-13)
+
+
+def test_charge_entries_mark_real_charges_alone() -> None:
+    batch = geometry(bulk(atoms=2), cluster(atoms=1))
+    charge = charge_entries(batch.mask, 1)
+    assert charge.tolist() == [[1, 0, 0, 0, 1, 0, 0, 0], [1, 0, 0, 0, 0, 0, 0, 0]]
+    assert charge_entries(batch.mask, 0).tolist() == [[1, 1], [1, 0]]
