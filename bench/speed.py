@@ -14,6 +14,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import bench.libraries  # noqa: F401  # isort: skip  before mace
+
 import ase
 import numpy as np
 import torch

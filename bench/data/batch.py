@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+import bench.libraries  # noqa: F401  # isort: skip  before mace
+
 import ase
 import numpy as np
 import torch
