@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from bench.errors import BenchError
+from bench.models.base import Point
 from bench.results import RunFolder
 from bench.train.log import Row
 from bench.train.schedule import LearningRate
@@ -85,7 +86,7 @@ class TrainingState:
         order: the generator's state at the start of the epoch that ``position`` is in.
     """
 
-    model: nn.Module
+    model: Point
     average: AveragedModel
     optimizer: torch.optim.Optimizer
     rate: LearningRate

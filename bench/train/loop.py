@@ -156,6 +156,7 @@ class Trainer:
     def run(self, flag: InterruptFlag) -> TrainingOutcome:
         """Train to the end; see ``train``."""
         state = self.state
+        torch.manual_seed(self._config.seed)  # whatever was drawn before must not matter
         resumed = (self._folder.path / LAST).is_file()
         if resumed:
             state.load(self._folder.path / LAST)
@@ -185,7 +186,8 @@ class Trainer:
         lines = [self._note] if self._note else []
         lines.append("losses: " + ", ".join(f"{k} {w:g}" for k, w in losses.weights.items()))
         lines += [f"no loss on {name}: {why}" for name, why in losses.dropped.items()]
-        lines.append("training: " + ", ".join(map(str, self._stages)))
+        if self.state.model.modes:
+            lines.append("self-consistency: " + ", ".join(map(str, self._stages)))
         if resumed:
             lines.append(f"resuming after epoch {position.epoch}, batch {position.batch}")
         for line in lines:
@@ -235,7 +237,7 @@ class Trainer:
         optimizer.zero_grad()
         torch.autograd.backward(loss)
         norm = torch.nn.utils.clip_grad_norm_(state.model.parameters(), training.clip_gradient)
-        self._check_divergence(float(loss), float(norm), batch)
+        self._check_divergence(loss.item(), norm.item(), batch)
         optimizer.step()
         state.average.update_parameters(state.model)
         position.errors.add(squares)
@@ -296,7 +298,7 @@ class Trainer:
         solved = scf.solves > 0
         return {
             "epoch": position.epoch + 1,
-            "mode": stage.mode.value,
+            "mode": stage.mode.value if self.state.model.modes else None,
             "train_loss": position.errors.loss(weights),
             "valid_loss": errors.loss(weights),
             **{f"valid_{name}_rmse": errors.rmse(name) for name in ERROR_UNITS},

@@ -26,7 +26,8 @@ NEGLIGIBLE = {"valid_total_charge_rmse": 1e-6}  # e: points that conserve charge
 
 def describe(row: Row) -> str:
     """Losses, validation errors with units and SCF health of one epoch."""
-    losses = f"loss {row['train_loss']:.3g}, valid {row['valid_loss']:.3g}"
+    mode = f"{row['mode']} " if row["mode"] else ""
+    losses = f"{mode}loss {row['train_loss']:.3g}, valid {row['valid_loss']:.3g}"
     errors = [text for column in SHOWN if (text := _error(column, row.get(column)))]
     scf = row.get("scf_iterations")
     errors += [f"SCF {scf:.1f} iterations"] if scf is not None else []
@@ -93,11 +94,11 @@ class TrainingProgress:
 
     def epoch(self, row: Row) -> None:
         """An epoch's end with its row of the log."""
-        self._bar.update(self._task, description=f"{row['mode']} {describe(row)}")
+        self._bar.update(self._task, description=describe(row))
         if not self._console.is_terminal and self._due(int(row["epoch"] or 0)):
             self._shown = time.monotonic()
             self._console.print(
-                f"epoch {row['epoch']}/{self._epochs} {row['mode']} {describe(row)} "
+                f"epoch {row['epoch']}/{self._epochs} {describe(row)} "
                 f"| left {duration(self.seconds_left())}",
                 soft_wrap=True,
                 highlight=False,

@@ -35,7 +35,7 @@ def make_stages(training: TrainingConfig, recommended: Mode) -> list[Stage]:
     mode = recommended if training.mode is Mode.auto else training.mode
     if mode is not Mode.staged:
         return [Stage(mode, 0, training.epochs)]
-    switch = min(round(training.direct_fraction * training.epochs), training.epochs - 1)
+    switch = min(math.ceil(training.direct_fraction * training.epochs), training.epochs - 1)
     stages = [Stage(Mode.direct, 0, switch), Stage(Mode.implicit, switch, training.epochs)]
     return [stage for stage in stages if stage.stop > stage.start]
 

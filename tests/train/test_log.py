@@ -1,0 +1,95 @@
+"""The training log's columns and the lines of the console."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+import pytest
+from rich.console import Console
+
+from bench.train import progress
+from bench.train.log import COLUMNS, Row, heading, to_csv
+from bench.train.progress import TrainingProgress, describe, duration
+
+ROW: Row = {
+    "epoch": 3,
+    "mode": "implicit",
+    "train_loss": 1.25,
+    "valid_loss": float("nan"),
+    "valid_energy_rmse": 5.1234,
+    "valid_forces_rmse": 120.4,
+    "valid_multipoles_rmse": 0.0123,
+    "valid_total_charge_rmse": 1e-16,
+    "valid_dipole_rmse": None,
+    "scf_iterations": 1.0,
+    "scf_unconverged": 2,
+    "learning_rate": 0.01,
+    "seconds": 1.5,
+}
+
+
+def test_headings_have_units() -> None:
+    assert heading("valid_forces_rmse") == "valid_forces_rmse [meV/Å]"
+    assert heading("valid_energy_rmse") == "valid_energy_rmse [meV/atom]"
+    assert heading("valid_dipole_rmse") == "valid_dipole_rmse [e Å]"
+    assert heading("epoch") == "epoch"
+
+
+def test_csv_has_one_row_per_epoch_and_empty_cells_for_what_is_not_predicted() -> None:
+    header, row = csv.reader(io.StringIO(to_csv([ROW])))
+    assert header == [heading(column) for column in COLUMNS]
+    cells = dict(zip(COLUMNS, row, strict=True))
+    assert (cells["epoch"], cells["mode"], cells["valid_loss"]) == ("3", "implicit", "nan")
+    assert (cells["valid_dipole_rmse"], cells["valid_fermi_level_rmse"]) == ("", "")
+    assert float(cells["valid_forces_rmse"]) == 120.4
+
+
+def test_description_names_units_and_unconverged_structures() -> None:
+    text = describe(ROW)
+    for part in ("5.12 meV/atom", "120 meV/Å", "0.012 e, e Å", "1.0 iterations", "2 unconverged"):
+        assert part in text
+    assert "charge" not in text  # conserved exactly: nothing to look at
+    assert text.startswith("implicit loss 1.25")
+    assert describe({**ROW, "mode": None}).startswith("loss 1.25")
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0.4, "0:00"), (65.0, "1:05"), (3723.0, "1:02:03")])
+def test_duration(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def lines(epochs: int, *, terminal: bool = False) -> list[str]:
+    console = Console(file=io.StringIO(), width=200, force_terminal=terminal)
+    with TrainingProgress(console, epochs=epochs, batches=2) as shown:
+        for epoch in range(1, epochs + 1):
+            shown.step()
+            shown.step()
+            shown.epoch({**ROW, "epoch": epoch})
+    return console.file.getvalue().splitlines()
+
+
+@pytest.mark.parametrize(("epochs", "count"), [(1, 1), (4, 4), (30, 10), (100, 10), (105, 11)])
+def test_about_ten_plain_lines(epochs: int, count: int) -> None:
+    made = lines(epochs)
+    assert len(made) == count
+    assert made[-1].startswith(f"epoch {epochs}/{epochs} implicit loss")
+    assert made[-1].endswith("left 0:00")
+
+
+def test_slow_epochs_are_all_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "LINE_INTERVAL", 0.0)
+    assert len(lines(37)) == 37
+
+
+def test_a_terminal_gets_a_bar() -> None:
+    text = "\n".join(lines(3, terminal=True))
+    assert "3/3" in text and "━" in text and "120 meV/Å" in text
+
+
+def test_time_left_counts_the_steps_of_this_session_only() -> None:
+    shown = TrainingProgress(Console(file=io.StringIO()), epochs=10, batches=10, done=50)
+    for _ in range(25):
+        shown.step()
+    shown._start -= 50.0  # 25 steps in 50 s: 25 steps more
+    assert shown.seconds_left() == pytest.approx(50.0, abs=0.5)

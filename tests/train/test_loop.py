@@ -1,0 +1,304 @@
+"""The loop on a toy point: exact resume, stages, ends and refusals."""
+
+from __future__ import annotations
+
+import copy
+import csv
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from bench.config import LossWeights, Mode, RunConfig
+from bench.errors import BenchError
+from bench.models.registry import build_model
+from bench.results import RunFolder
+from bench.train import loop
+from bench.train.checkpoint import BEST, LAST, load_best, read_checkpoint
+from bench.train.interrupt import Interrupted
+from bench.train.loop import Trainer
+from tests.models.test_points import tiny_config
+from tests.structures import labelled, slab
+from tests.train.toy import ToyPoint, dataset, frames, run_config, taught, train_toy
+
+# Seven structures in batches of two and three to validate on in two batches.
+CALLS_PER_EPOCH = 4 + 2
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    """The log without what a clock says."""
+    with (path / "training_log.csv").open() as file:
+        found = list(csv.DictReader(file))
+    return [{k: v for k, v in row.items() if k != "seconds [s]"} for row in found]
+
+
+def tensors(value: object) -> list[Tensor]:
+    """Every tensor in a checkpoint, in order."""
+    if isinstance(value, Tensor):
+        return [value]
+    children = value.values() if isinstance(value, dict) else value
+    return [t for c in children if isinstance(c, Tensor | dict | list | tuple) for t in tensors(c)]
+
+
+def assert_same_end(first: Path, second: Path) -> None:
+    assert rows(first) == rows(second)
+    for name in (LAST, BEST):
+        pair = [tensors(read_checkpoint(path / name)) for path in (first, second)]
+        assert len(pair[0]) == len(pair[1]) > 0
+        assert all(torch.equal(a, b) for a, b in zip(*pair))
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "plateau"])
+@pytest.mark.parametrize(
+    "stops",
+    [(0,), (2,), (CALLS_PER_EPOCH - 3,), (CALLS_PER_EPOCH - 1,), (CALLS_PER_EPOCH + 1, 3, 7)],
+    ids=["first step", "inside", "last step", "validation", "thrice"],
+)
+def test_stop_and_resume_equals_an_uninterrupted_run(
+    tmp_path: Path, stops: tuple[int, ...], schedule: str
+) -> None:
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    _, straight, _ = train_toy(whole, schedule=schedule)
+    for stop in stops:
+        torch.rand(3)  # what was drawn before a session must not matter
+        with pytest.raises(Interrupted, match="The same command resumes"):
+            train_toy(parts, ToyPoint(interrupt_at=stop), schedule=schedule)
+    outcome, resumed, text = train_toy(parts, schedule=schedule)
+    assert outcome.status == "done" and "resuming after epoch" in text
+    assert_same_end(whole, parts)
+    for mine, other in zip(straight.parameters(), resumed.parameters(), strict=True):
+        assert torch.equal(mine, other)
+
+
+def test_a_real_point_resumes_to_the_same_bits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = dataset()
+    data.frames["train"] = [labelled(slab(), seed=s, field=(0, 0, 0.1 * s)) for s in range(3)]
+    data.frames["valid"] = [labelled(slab(), seed=9)]
+    config = run_config()
+    config.model = tiny_config("scf_fixed_point")
+    initial = build_model(config, data)
+
+    def session(name: str) -> None:
+        train_toy(tmp_path / name, copy.deepcopy(initial), data, epochs=2)
+
+    session("whole")
+    stop_after_steps(3, monkeypatch)  # inside the implicit stage's only epoch
+    with pytest.raises(Interrupted):
+        session("parts")
+    monkeypatch.undo()
+    session("parts")
+    assert_same_end(tmp_path / "whole", tmp_path / "parts")
+
+
+def stop_after_steps(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Send SIGINT once, after ``count`` training steps."""
+    step = Trainer._step
+    made: list[int] = []
+
+    def step_and_stop(self: Trainer, *arguments: object) -> None:
+        step(self, *arguments)
+        made.append(1)
+        if len(made) == count:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Trainer, "_step", step_and_stop)
+
+
+def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:
+    first, _, _ = train_toy(tmp_path)
+    before = rows(tmp_path)
+    model = ToyPoint()
+    again, _, _ = train_toy(tmp_path, model)
+    assert (again.reason, again.epochs, model.calls) == (first.reason, 4, [])
+    assert rows(tmp_path) == before and len(before) == 4
+
+
+def test_long_epochs_are_saved_on_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "SAVE_INTERVAL", 0.0)
+    with pytest.raises(RuntimeError, match="power cut"):
+        train_toy(tmp_path, PowerCut(after=CALLS_PER_EPOCH + 1))
+    position = read_checkpoint(tmp_path / LAST)["position"]
+    assert (position["epoch"], position["batch"]) == (1, 1)
+    train_toy(tmp_path)
+    train_toy(tmp_path / "whole")
+    assert_same_end(tmp_path, tmp_path / "whole")
+
+
+class PowerCut(ToyPoint):
+    """Dies without saving."""
+
+    def __init__(self, *, after: int) -> None:
+        super().__init__()
+        self.after = after
+
+    def forward(self, batch: object, **options: object) -> object:
+        if len(self.calls) == self.after:
+            raise RuntimeError("power cut")
+        return super().forward(batch, **options)
+
+
+def test_training_lowers_the_loss_and_ends_with_the_best_averaged_weights(tmp_path: Path) -> None:
+    data = taught(dataset())
+    _, model, _ = train_toy(tmp_path, data=data, epochs=30, mode=Mode.implicit)
+    losses = [float(row["valid_loss"]) for row in rows(tmp_path)]
+    assert losses[-1] < 0.02 * losses[0]
+    best = ToyPoint()
+    epoch = load_best(best, tmp_path / BEST)
+    assert losses[epoch - 1] == min(losses)
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), best.parameters()))
+
+
+def test_stages_train_in_their_mode_and_validate_in_the_converged_one(tmp_path: Path) -> None:
+    model = ToyPoint()
+    train_toy(tmp_path, model, epochs=4, direct_fraction=0.5)
+    assert [row["mode"] for row in rows(tmp_path)] == ["direct"] * 2 + ["implicit"] * 2
+    training = [mode for mode, trains in model.calls if trains]
+    assert training == [Mode.direct] * 8 + [Mode.implicit] * 8
+    assert {mode for mode, trains in model.calls if not trains} == {Mode.implicit}
+    assert [row["scf_iterations"] for row in rows(tmp_path)] == ["3"] * 4
+    assert [row["train_scf_unconverged [structures]"] for row in rows(tmp_path)] == [
+        "",
+        "",
+        "0",
+        "0",
+    ]
+
+
+def test_the_best_epoch_is_one_of_the_last_stage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses = iter([1.0, 9.0, 8.0, 8.5])
+    monkeypatch.setattr("bench.train.sums.ErrorSums.loss", fake_losses(losses))
+    train_toy(tmp_path, epochs=4, direct_fraction=0.5)
+    assert read_checkpoint(tmp_path / BEST)["epoch"] == 3
+
+
+def fake_losses(losses: object) -> object:
+    """Each epoch asks for its validation loss twice and for the training loss in between."""
+    state = {"calls": 0, "now": 0.0}
+
+    def loss(self: object, weights: object) -> float:
+        if state["calls"] % 3 == 0:
+            state["now"] = next(losses)
+        state["calls"] += 1
+        return state["now"]
+
+    return loss
+
+
+def test_early_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    losses = iter([5.0, 4.0, 3.0, 3.5, 3.6, 2.0])
+    monkeypatch.setattr("bench.train.sums.ErrorSums.loss", fake_losses(losses))
+    outcome, _, _ = train_toy(tmp_path, epochs=6, early_stop_patience=2, direct_fraction=0.1)
+    assert (outcome.status, outcome.epochs) == ("done", 5)
+    assert outcome.reason == "no lower validation loss in 2 epochs"
+
+
+def test_time_limit(tmp_path: Path) -> None:
+    outcome, _, _ = train_toy(tmp_path, epochs=50, time_limit=1e-9)
+    assert (outcome.status, outcome.epochs) == ("done", 1)
+    assert "time limit of 1e-09 min" in outcome.reason
+
+
+def test_nan_is_divergence_and_spoils_nothing(tmp_path: Path) -> None:
+    outcome, _, _ = train_toy(tmp_path, ToyPoint(poison_at=CALLS_PER_EPOCH + 1))
+    assert outcome.status == "diverged" and outcome.epochs == 1
+    assert (
+        "loss nan" in outcome.reason and "epoch 2, batch 2 (training structures" in outcome.reason
+    )
+    saved = tensors(read_checkpoint(tmp_path / LAST)["model"])
+    assert all(t.isfinite().all() for t in saved)
+
+
+def test_an_exploding_loss_is_divergence(tmp_path: Path) -> None:
+    outcome, _, _ = train_toy(
+        tmp_path, learning_rate=1e6, schedule="constant", warmup_epochs=0, mode=Mode.implicit
+    )
+    assert outcome.status == "diverged"
+    assert "epoch 1, batch 2" in outcome.reason and "learning_rate" in outcome.reason
+
+
+def test_a_validation_that_is_never_finite_is_divergence(tmp_path: Path) -> None:
+    data = dataset()
+    for atoms in data.frames["valid"]:
+        atoms.positions[:] = torch.nan
+        atoms.info["REF_energy"] = float("nan")
+    outcome, _, _ = train_toy(tmp_path, NoEdges(), data)
+    assert (outcome.status, outcome.epochs) == ("diverged", 4)
+    assert "validation loss was never a finite number" in outcome.reason
+
+
+class NoEdges(ToyPoint):
+    """Knows positions of single atoms only."""
+
+    def energy(self, batch: object, positions: Tensor) -> Tensor:
+        return batch.per_structure(positions.square().sum(1)) * self.heights.sum()
+
+
+def test_without_a_validation_split_groups_are_held_out(tmp_path: Path) -> None:
+    data = dataset(train=14, valid=0)
+    for i, atoms in enumerate(data.frames["train"]):
+        atoms.info["group"] = f"g{i // 2}"
+    trainer = Trainer(ToyPoint(), data, run_config(), RunFolder(tmp_path), None)
+    split, note = loop.training_frames(data)
+    assert "1 of 7 training groups (2 structures) are held out" in note
+    groups = [{a.info["group"] for a in split[name]} for name in ("train", "valid")]
+    assert groups[1] == {"g0"} and not groups[0] & groups[1]
+    assert len(trainer._loader.dataset) == 12 and len(trainer._valid_loader.dataset) == 2
+    _, _, text = train_toy(tmp_path, data=data)
+    assert note in text
+
+
+def test_a_single_group_cannot_validate() -> None:
+    data = dataset(train=1, valid=0)
+    with pytest.raises(BenchError, match="the training set is one group"):
+        loop.training_frames(data)
+
+
+def test_dropped_losses_are_said_once(tmp_path: Path) -> None:
+    _, _, text = train_toy(tmp_path, loss=LossWeights(fermi_level=1.0))
+    assert text.count("no loss on fermi_level: not predicted by this point") == 1
+    assert "losses: energy" in text and "self-consistency: epochs 1 to 1 direct" in text
+
+
+def test_a_missing_label_is_refused_before_any_step(tmp_path: Path) -> None:
+    data = dataset()
+    del data.frames["train"][4].arrays["REF_forces"]
+    model = ToyPoint()
+    with pytest.raises(BenchError, match=r"missing in 1 of 7 .* split train \(first: index 4\)"):
+        train_toy(tmp_path, model, data)
+    assert not model.calls
+
+
+def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path) -> None:
+    train_toy(tmp_path)
+    other = ToyPoint()
+    other.extra = torch.nn.Parameter(torch.zeros(3))
+    with pytest.raises(BenchError, match="belongs to another model"):
+        train_toy(tmp_path, other)
+
+
+def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
+    train_toy(tmp_path)
+    (tmp_path / LAST).write_bytes(b"half a file")
+    with pytest.raises(BenchError, match="cannot be read"):
+        train_toy(tmp_path)
+    with pytest.raises(BenchError, match="does not exist"):
+        load_best(ToyPoint(), tmp_path / "nowhere.pt")
+
+
+def test_shuffling_depends_on_the_seed_alone(tmp_path: Path) -> None:
+    def order(seed: int) -> list[list[int]]:
+        config: RunConfig = run_config()
+        config.seed = seed
+        data = dataset(train=12)
+        trainer = Trainer(ToyPoint(), data, config, RunFolder(tmp_path), None)
+        return [batch.index.tolist() for batch in trainer._loader]
+
+    assert order(0) == order(0) != order(1)
+    assert sorted(i for batch in order(0) for i in batch) == list(range(12))
+    assert len(frames(12)) == 12

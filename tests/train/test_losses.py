@@ -1,0 +1,208 @@
+"""Losses against numbers worked out by hand."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from bench.config import LossWeights
+from bench.data.batch import Batch, build_graph, collate
+from bench.errors import BenchError
+from bench.models.prediction import Prediction
+from bench.train.losses import (
+    allowed_losses,
+    check_stability_loss,
+    choose_losses,
+    squared_errors,
+    stability_penalty,
+    stable_range,
+    weighted_loss,
+)
+from bench.train.sums import ErrorSums, ScfSums
+from tests.structures import bulk, cluster, slab
+from tests.train.toy import SETTINGS, ToyPoint, dataset, frames, report
+
+STABLE = (-9.0, 1.0)
+
+
+@pytest.fixture
+def batch() -> Batch:
+    """A slab of 7 atoms, dipole defined along z, and a bulk of 9 atoms, where it is not."""
+    settings = SETTINGS.__class__((1, 8, 13, 14), 3.0, 1.5, 1.5, torch.float64)
+    return collate([build_graph(atoms, settings, i) for i, atoms in enumerate([slab(), bulk()])])
+
+
+def shifted(batch: Batch, **shifts: object) -> Prediction:
+    """The reference labels moved by ``shifts``."""
+    values = {
+        name: batch.labels[name] + torch.as_tensor(by, dtype=torch.float64)
+        for name, by in shifts.items()
+    }
+    energy = values.pop("energy", batch.labels["energy"])
+    return Prediction(energy=energy, baseline=torch.zeros(2), **values)
+
+
+def test_energy_counts_per_atom(batch: Batch) -> None:
+    found = squared_errors(shifted(batch, energy=[0.7, -1.8]), batch, stable_range=STABLE)
+    assert found["energy"].total.item() == pytest.approx(0.1**2 + 0.2**2, abs=1e-12)
+    assert found["energy"].count == 2
+
+
+def test_forces_and_multipoles_count_every_component(batch: Batch) -> None:
+    prediction = shifted(batch, forces=[0.1, 0.0, 0.2], multipoles=[0.3, 0.0, 0.0, 0.1])
+    found = squared_errors(prediction, batch, stable_range=STABLE)
+    assert found["forces"].count == 16 * 3 and found["multipoles"].count == 16 * 4
+    assert found["forces"].total.item() == pytest.approx(16 * 0.05, rel=1e-12)
+    assert found["multipoles"].total.item() == pytest.approx(16 * 0.10, rel=1e-12)
+
+
+def test_charges_alone_are_compared_with_charges(batch: Batch) -> None:
+    prediction = shifted(batch, multipoles=[0.3, 9.0, 9.0, 9.0])
+    prediction.multipoles = prediction.multipoles[:, :1]
+    found = squared_errors(prediction, batch, stable_range=STABLE)["multipoles"]
+    assert (found.total.item(), found.count) == (pytest.approx(16 * 0.09, rel=1e-12), 16)
+
+
+def test_dipole_counts_defined_components_only(batch: Batch) -> None:
+    found = squared_errors(shifted(batch, dipole=[5.0, 7.0, 0.5]), batch, stable_range=STABLE)
+    assert found["dipole"].count == 1
+    assert found["dipole"].total.item() == pytest.approx(0.25, rel=1e-12)
+
+
+def test_total_charge_is_compared_with_what_was_asked_for(batch: Batch) -> None:
+    prediction = shifted(batch)
+    prediction.total_charge = torch.tensor([0.1, 0.8], dtype=torch.float64)  # asked for: 0, 1
+    found = squared_errors(prediction, batch, stable_range=STABLE)["total_charge"]
+    assert (found.total.item(), found.count) == (pytest.approx(0.05, rel=1e-12), 2)
+
+
+def test_an_undefined_fermi_level_is_not_compared(batch: Batch) -> None:
+    found = squared_errors(shifted(batch, fermi_level=[0.5, math.nan]), batch, stable_range=STABLE)
+    assert (found["fermi_level"].total.item(), found["fermi_level"].count) == (0.25, 1)
+
+
+def test_missing_structures_do_not_count(batch: Batch) -> None:
+    batch.has["forces"] = torch.tensor([False, True])
+    found = squared_errors(shifted(batch, forces=[0.1, 0.0, 0.0]), batch, stable_range=STABLE)
+    assert found["forces"].count == 9 * 3
+    assert found["forces"].total.item() == pytest.approx(9 * 0.01, rel=1e-12)
+
+
+def test_the_direct_residual_replaces_the_multipole_error(batch: Batch) -> None:
+    prediction = shifted(batch, multipoles=0.0)
+    prediction.density_residual = torch.full((16, 4), 0.5, dtype=torch.float64)
+    found = squared_errors(prediction, batch, stable_range=STABLE)["multipoles"]
+    assert (found.total.item(), found.count) == (16.0, 64)
+
+
+def test_weighted_loss_and_its_gradient(batch: Batch) -> None:
+    shift = torch.tensor(0.3, dtype=torch.float64, requires_grad=True)
+    prediction = shifted(batch, energy=[0.7, 0.0], forces=[0.1, 0.1, 0.1])
+    prediction.dipole = batch.labels["dipole"] + shift
+    found = squared_errors(prediction, batch, stable_range=STABLE)
+    loss = weighted_loss(found, {"energy": 2.0, "forces": 10.0, "dipole": 5.0})
+    loss.backward()
+    assert loss.item() == pytest.approx(2.0 * 0.01 / 2 + 10.0 * 0.01 + 5.0 * 0.09, rel=1e-12)
+    assert shift.grad.item() == pytest.approx(5.0 * 2 * 0.3, rel=1e-12)
+
+
+def test_a_loss_without_any_term_is_refused(batch: Batch) -> None:
+    with pytest.raises(BenchError, match="no loss has a reference value"):
+        weighted_loss(squared_errors(shifted(batch), batch, stable_range=STABLE), {"stress": 1.0})
+
+
+def test_stability_penalises_both_ends_of_the_range() -> None:
+    health = report(4)
+    health.response_min.copy_(torch.tensor([-9.5, -8.0, -1.0, math.nan], dtype=torch.float64))
+    health.response_max.copy_(torch.tensor([0.5, 1.2, 0.9, math.nan], dtype=torch.float64))
+    penalty = stability_penalty(health, stable_range(0.2))
+    assert stable_range(0.2) == pytest.approx((-9.0, 1.0))
+    assert penalty.total.item() == pytest.approx(0.5**2 + 0.2**2, rel=1e-12)
+    assert penalty.count == 3
+
+
+def test_a_stability_loss_that_changes_nothing_is_refused() -> None:
+    with pytest.raises(BenchError, match=r"training\.loss\.stability=0"):
+        check_stability_loss({"stability": 1.0}, report(1))
+    check_stability_loss({"stability": 1.0}, None)  # direct training solves nothing
+    health = report(1)
+    health.response_max.requires_grad_()
+    check_stability_loss({"stability": 1.0}, health)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+def test_errors_of_a_split_do_not_depend_on_the_batches(size: int) -> None:
+    settings = SETTINGS.__class__((1, 8, 13, 14), 3.0, 1.5, 1.5, torch.float64)
+    structures = [slab(), bulk(), cluster(), *frames(2)]
+    graphs = [build_graph(atoms, settings) for atoms in structures]
+    sums = ErrorSums()
+    for start in range(0, len(graphs), size):
+        batch = collate(graphs[start : start + size])
+        energy = batch.labels["energy"] + 0.1 * batch.num_atoms.double().square()
+        forces = batch.labels["forces"] + 0.01 * batch.atomic_numbers[:, None].double()
+        prediction = Prediction(energy=energy, baseline=energy, forces=forces)
+        sums.add(squared_errors(prediction, batch, stable_range=STABLE))
+    sizes = [len(atoms) for atoms in structures]
+    numbers = [z for atoms in structures for z in atoms.numbers]
+    energy_rmse = math.sqrt(sum((0.1 * n) ** 2 for n in sizes) / 5)
+    forces_rmse = math.sqrt(sum((0.01 * z) ** 2 for z in numbers) / len(numbers))
+    assert sums.rmse("energy") == pytest.approx(1000 * energy_rmse, rel=1e-12)
+    assert sums.rmse("forces") == pytest.approx(1000 * forces_rmse, rel=1e-12)
+    weighted = 3.0 * energy_rmse**2 + 2.0 * forces_rmse**2
+    assert sums.loss({"energy": 3.0, "forces": 2.0}) == pytest.approx(weighted, rel=1e-12)
+    assert sums.rmse("dipole") is None
+
+
+def test_health_of_solves_accumulates() -> None:
+    sums = ScfSums()
+    sums.add(None)
+    assert sums.mean_iterations is None
+    sums.add(report(2))
+    sums.add(report(1, converged=False))
+    assert (sums.solves, sums.mean_iterations, sums.unconverged) == (3, 3.0, 1)
+    assert sums.response_max == 0.25
+
+
+def test_losses_that_the_point_does_not_predict_are_dropped_with_the_reason() -> None:
+    losses = choose_losses(
+        LossWeights(fermi_level=1.0, stability=0.0), allowed_losses(ToyPoint()), dataset().frames
+    )
+    assert losses.dropped == {"fermi_level": "not predicted by this point"}
+    assert set(losses.weights) == {"energy", "forces", "multipoles", "total_charge", "dipole"}
+
+
+def test_a_dipole_that_is_nowhere_defined_is_dropped() -> None:
+    losses = choose_losses(LossWeights(), ["energy", "dipole"], {"train": [bulk()], "valid": []})
+    assert losses.dropped["dipole"] == "no component is defined in the training set"
+
+
+@pytest.mark.parametrize("split", ["train", "valid"])
+@pytest.mark.parametrize(
+    ("label", "key"), [("forces", "REF_forces"), ("fermi_level", "REF_fermi_level")]
+)
+def test_a_missing_label_is_refused(split: str, label: str, key: str) -> None:
+    structures = {"train": frames(4), "valid": frames(4)}
+    for atoms in structures[split][2:]:
+        del (atoms.info if key in atoms.info else atoms.arrays)[key]
+    with pytest.raises(BenchError) as caught:
+        choose_losses(LossWeights(fermi_level=1.0), [label, "energy"], structures)
+    text = str(caught.value)
+    assert f"{key}, missing in 2 of 4 structures of split {split} (first: index 2)" in text
+    assert f"training.loss.{label}=0" in text
+    choose_losses(LossWeights(**{label: 0.0}), [label, "energy"], structures)
+
+
+def test_a_missing_dipole_is_refused_but_a_masked_one_is_not() -> None:
+    masked, missing = frames(1)[0], frames(1)[0]
+    masked.info["dipole_mask"][:] = 0
+    del masked.info["REF_dipole"], missing.info["REF_dipole"]
+    choose_losses(LossWeights(), ["dipole"], {"train": [masked, *frames(1)]})
+    with pytest.raises(BenchError, match="REF_dipole, missing in 1 of 2"):
+        choose_losses(LossWeights(), ["dipole"], {"train": [missing, *frames(1)]})
+
+
+def test_no_loss_at_all_is_refused() -> None:
+    with pytest.raises(BenchError, match="no loss is left"):
+        choose_losses(LossWeights(energy=0.0, forces=0.0), ["energy"], {"train": frames(1)})
