@@ -16,6 +16,7 @@ from bench.data.generate.labelling import Worker
 from bench.data.generate.partition import Grid, Proatom, spherical_proatom
 
 BOX = 10.0  # Å
+_OFF_GRID = (0.011, 0.023, 0.037)  # Å: a general point of the grid, so that no two radii agree
 # Closed-shell with hot electrons: spherical, as the partition wants it. The tighter screening keeps
 # the tail smooth; cutoff and functional's smoothing are those of the labels.
 SETTINGS = Settings(
@@ -38,7 +39,7 @@ def calculate_proatom(symbol: str, worker: Worker, *, cutoff: int = SETTINGS.cut
         worker: where CP2K runs.
         cutoff: plane-wave cutoff, Ry.
     """
-    atoms = Atoms(symbol, positions=[[BOX / 2] * 3], cell=[BOX] * 3, pbc=True)
+    atoms = Atoms(symbol, positions=[np.add(BOX / 2, _OFF_GRID)], cell=[BOX] * 3, pbc=True)
     atoms.info.update(total_charge=0, multiplicity=1, field=0.0, k_points="1x1x1")
     settings = replace(SETTINGS, cutoff=cutoff)
     job = worker.run_input(write_input(atoms, settings))

@@ -1,0 +1,144 @@
+"""One function from plan and labels to what a run reads: structures.extxyz and card.yaml."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import yaml
+from ase import Atoms
+from ase.io import write
+
+from bench.data.generate.store import Store, write_atomically
+from bench.density.constants import COULOMB_CONSTANT
+
+_IDENTITY = ("uid", "group", "subset", "split", "trajectory", "total_charge", "multiplicity")
+_STRUCTURES = "structures.extxyz"
+
+
+def labelled_frame(atoms: Atoms, label: dict[str, Any]) -> Atoms:
+    """A planned structure with its label under the dataset's keys.
+
+    A slab was calculated in a periodic cell with a sawtooth potential, where the images' dipoles
+    add a homogeneous field: it feels E = E_applied + 4π k μ_z / V, and with open boundaries in
+    that field its energy, −μE included, is E_CP2K − 2π k μ_z² / V.
+
+    Args:
+        atoms: the planned structure (applied field in ``info["field"]``, V/Å).
+        label: what :mod:`~bench.data.generate.labelling` stored.
+    """
+    slab = not atoms.pbc.all()
+    frame = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=[True, True, not slab])
+    frame.info = {key: atoms.info[key] for key in _IDENTITY}
+    energy, field = label["energy"], 0.0
+    if slab:
+        per_dipole = 4 * np.pi * COULOMB_CONSTANT / atoms.get_volume()  # V/Å per e Å
+        dipole = label["dipole_z"]
+        energy -= 0.5 * per_dipole * dipole**2
+        field = float(atoms.info["field"]) + per_dipole * dipole
+        frame.info["REF_dipole"] = np.array([0.0, 0.0, dipole])
+        frame.info["dipole_mask"] = np.array([0, 0, 1])
+    frame.info["electric_field"] = np.array([0.0, 0.0, field])
+    frame.info["REF_energy"] = energy
+    if label["fermi_level"] is not None:
+        frame.info["REF_fermi_level"] = label["fermi_level"]
+    if "vacancy_site" in atoms.info:
+        frame.info["vacancy_site"] = np.array(atoms.info["vacancy_site"])
+    dipoles = np.array(label["dipoles"])
+    frame.arrays["REF_forces"] = np.array(label["forces"])
+    frame.arrays["REF_multipoles"] = np.column_stack(
+        [label["charges"], dipoles[:, 1], dipoles[:, 2], dipoles[:, 0]]
+    )
+    frame.arrays["REF_hirshfeld_charges"] = np.array(label["hirshfeld"])
+    frame.arrays["REF_mulliken_charges"] = np.array(label["mulliken"])
+    return frame
+
+
+def build(store: Store) -> list[Atoms]:
+    """Write structures.extxyz and card.yaml from everything that is labelled.
+
+    The card is ``about.yaml`` (what a person wrote) with counts, checksums, sum rules and the
+    numbers of ``validation.json`` added.
+
+    Returns:
+        The labelled structures in the plan's order.
+    """
+    done = store.labelled()
+    plan = store.plan()
+    labels = {a.info["uid"]: store.read_label(a.info["uid"]) for a in plan if a.info["uid"] in done}
+    frames = [labelled_frame(a, labels[a.info["uid"]]) for a in plan if a.info["uid"] in labels]
+    temporary = store.folder / f".{_STRUCTURES}"
+    write(temporary, frames, format="extxyz")
+    temporary.replace(store.folder / _STRUCTURES)
+    card = make_card(store, plan, frames, list(labels.values()))
+    text = yaml.safe_dump(card, sort_keys=False, allow_unicode=True, width=100)
+    write_atomically(store.folder / "card.yaml", text.encode())
+    return frames
+
+
+def make_card(
+    store: Store, plan: Sequence[Atoms], frames: Sequence[Atoms], labels: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
+    """The dataset card: ``about.yaml`` and what can be counted or measured."""
+    card: dict[str, Any] = yaml.safe_load((store.folder / "about.yaml").read_text())
+    validation = store.folder / "validation.json"
+    card["counts"] = {"total": len(frames), "subsets": count_splits(frames)}
+    card["planned"] = _planned(plan, labels)
+    card["sum_rules"] = _sum_rules(labels)
+    card["validation"] = json.loads(validation.read_text()) if validation.is_file() else {}
+    card["failed"] = store.failures()
+    card["files"] = [
+        {"name": name, "sha256": hashlib.sha256((store.folder / name).read_bytes()).hexdigest()}
+        for name in (_STRUCTURES,)
+    ]
+    return card
+
+
+def count_splits(frames: Sequence[Atoms]) -> dict[str, dict[str, int]]:
+    """Structures per subset and split."""
+    counts: dict[str, Counter[str]] = {}
+    for atoms in frames:
+        counts.setdefault(atoms.info["subset"], Counter())[atoms.info["split"]] += 1
+    return {subset: dict(sorted(splits.items())) for subset, splits in sorted(counts.items())}
+
+
+def _planned(plan: Sequence[Atoms], labels: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """What the plan still lacks, and about how long that takes on one core."""
+    seconds = [label["provenance"]["seconds"] for label in labels]
+    left = len(plan) - len(labels)
+    typical = float(np.median(seconds)) if seconds else 0.0
+    return {
+        "structures": len(plan),
+        "missing": left,
+        "core_hours_missing": round(left * typical / 3600, 1),
+        "median_seconds_per_label": round(typical),
+    }
+
+
+def _sum_rules(labels: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Largest raw violation of the charge and dipole sum rules and largest correction, by kind."""
+    result: dict[str, Any] = {}
+    for kind in sorted({label["provenance"]["multipole_correction"] for label in labels}):
+        chosen = [
+            x["provenance"] for x in labels if x["provenance"]["multipole_correction"] == kind
+        ]
+        dipole = [abs(v) for p in chosen for v in p["dipole_violation"]]
+        result[kind] = {
+            "structures": len(chosen),
+            "largest_raw_charge_violation_e": _short(
+                max(abs(p["charge_violation"]) for p in chosen)
+            ),
+            "largest_raw_dipole_violation_e_angstrom": _short(max(dipole, default=0.0)),
+            "largest_correction_e_or_e_angstrom": _short(
+                max(abs(p["largest_correction"]) for p in chosen)
+            ),
+        }
+    return result
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.2g}")

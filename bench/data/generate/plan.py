@@ -1,0 +1,200 @@
+"""The plan of a dataset: which geometry is labelled in which field or charge, in which order.
+
+A recipe (``datasets/<system>/recipe.yaml``) names trajectories with their split, and blocks in
+order of priority; a block is one geometry (a group) in several states.  Because a split belongs to
+a trajectory, a group never crosses splits and a test trajectory is used nowhere else.  A plan that
+exists keeps its uids: only new states are appended and the order and splits are renewed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from ase import Atoms
+from ase.io import read
+
+from bench.data.generate.cp2k_input import METALS
+from bench.data.labels import SPLITS
+from bench.errors import BenchError, nearest
+
+_BLOCK_KEYS = ("group", "trajectory", "step", "subset", "fields", "charges", "k_points", "split")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a plan is made from.
+
+    Attributes:
+        prefix: of the uids, "al" gives al0000.
+        splits: split by trajectory.
+        blocks: in order of priority; ``group`` names one that the plan has already, otherwise
+            ``trajectory`` and ``step`` name a frame and ``subset`` what is cut from it.
+    """
+
+    prefix: str
+    splits: dict[str, str]
+    blocks: list[dict[str, Any]]
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read and check a recipe.
+
+    Raises:
+        BenchError: an unknown key, split or trajectory, or a trajectory split over validation
+            and test.
+    """
+    raw = yaml.safe_load(path.read_text())
+    recipe = Recipe(raw["prefix"], raw["trajectories"], raw["blocks"])
+    for name, split in recipe.splits.items():
+        if split not in SPLITS:
+            raise BenchError(f"{path}: {name} has split {split!r}.", nearest(split, SPLITS))
+    for index, block in enumerate(recipe.blocks):
+        unknown = sorted(set(block) - set(_BLOCK_KEYS))
+        if unknown:
+            raise BenchError(
+                f"{path}, block {index}: {unknown[0]!r} is no key.",
+                nearest(unknown[0], _BLOCK_KEYS),
+            )
+    return recipe
+
+
+def make_plan(
+    recipe: Recipe, existing: Sequence[Atoms], load: Callable[[str], Sequence[Atoms]]
+) -> list[Atoms]:
+    """Order what exists and append what is new.
+
+    Args:
+        recipe: blocks in order of priority.
+        existing: the plan so far, possibly empty.
+        load: gives the frames of a trajectory, each with ``info["step"]``.
+
+    Returns:
+        The plan; groups of ``existing`` that no block names come last.
+    """
+    groups: dict[str, list[Atoms]] = {}
+    for atoms in existing:
+        groups.setdefault(atoms.info["group"], []).append(atoms)
+    numbering = _Numbering(recipe.prefix, existing)
+    plan: list[Atoms] = []
+    for block in recipe.blocks:
+        if "group" in block:
+            members = groups.pop(block["group"], None)
+            if members is None:
+                raise BenchError(
+                    f"The plan has no group {block['group']!r}.", nearest(block["group"], groups)
+                )
+        else:
+            members = _find(block, groups) or _new_group(block, load, numbering)
+        plan += [_with_split(atoms, recipe, block.get("split")) for atoms in members]
+    plan += [_with_split(a, recipe, None) for members in groups.values() for a in members]
+    return plan
+
+
+@dataclass
+class _Numbering:
+    """The next free uid and group."""
+
+    prefix: str
+    existing: Sequence[Atoms]
+
+    def __post_init__(self) -> None:
+        self._uid = max([int(a.info["uid"][len(self.prefix) :]) for a in self.existing], default=-1)
+        self._group = max([int(a.info["group"][1:]) for a in self.existing], default=-1)
+
+    def group(self) -> str:
+        self._group += 1
+        return f"g{self._group}"
+
+    def uid(self) -> str:
+        self._uid += 1
+        return f"{self.prefix}{self._uid:04d}"
+
+
+def _find(block: dict[str, Any], groups: dict[str, list[Atoms]]) -> list[Atoms] | None:
+    """The existing group of this block's frame, taken out of ``groups``."""
+    wanted = [block[key] for key in ("trajectory", "step", "subset")]
+    for name, members in groups.items():
+        if [members[0].info.get(key) for key in ("trajectory", "step", "subset")] == wanted:
+            return groups.pop(name)
+    return None
+
+
+def _new_group(
+    block: dict[str, Any], load: Callable[[str], Sequence[Atoms]], numbering: _Numbering
+) -> list[Atoms]:
+    frames = {int(a.info["step"]): a for a in load(block["trajectory"])}
+    if block["step"] not in frames:
+        raise BenchError(
+            f"{block['trajectory']} has no step {block['step']}.", f"Steps: {sorted(frames)}."
+        )
+    frame = cut(frames[block["step"]], block["subset"])
+    metallic = bool(METALS & set(frame.get_chemical_symbols()))
+    group = numbering.group()
+    members = []
+    for field in block.get("fields", [0.0]):
+        for charge in block.get("charges", [0]):
+            atoms = frame.copy()
+            atoms.info = {k: v for k, v in frame.info.items() if k.startswith("vacancy")}
+            atoms.info.update(
+                uid=numbering.uid(),
+                group=group,
+                subset=block["subset"],
+                trajectory=block["trajectory"],
+                step=block["step"],
+                total_charge=int(charge),
+                multiplicity=1 + abs(int(charge)) % 2,
+                field=float(field),
+                k_points=block.get("k_points", "3x3x1" if metallic else "1x1x1"),
+            )
+            members.append(atoms)
+    return members
+
+
+def cut(frame: Atoms, subset: str) -> Atoms:
+    """What a subset takes from a frame: the metal, the water, or all, its atoms in the cell."""
+    metal = np.isin(frame.get_chemical_symbols(), sorted(METALS))
+    atoms = frame.copy()
+    if subset == "bare_metal":
+        atoms = atoms[metal]
+    elif subset == "water_only":
+        atoms = atoms[~metal]
+    atoms.wrap()
+    atoms.info = dict(frame.info)
+    return atoms
+
+
+def _with_split(atoms: Atoms, recipe: Recipe, split: str | None) -> Atoms:
+    """The structure with its trajectory's split; some training frames may serve validation."""
+    trajectory = atoms.info["trajectory"]
+    if trajectory not in recipe.splits:
+        raise BenchError(
+            f"The recipe gives no split for trajectory {trajectory!r}.",
+            nearest(trajectory, recipe.splits),
+        )
+    own = recipe.splits[trajectory]
+    if split is not None and "test" in (own, split) and split != own:
+        raise BenchError(
+            f"Group {atoms.info['group']} of trajectory {trajectory} ({own}) cannot be {split}.",
+            "Test trajectories are used nowhere else.",
+        )
+    atoms.info["split"] = split or own
+    return atoms
+
+
+def trajectory_loader(folder: Path) -> Callable[[str], Sequence[Atoms]]:
+    """Frames of ``folder``/<trajectory>.xyz."""
+
+    def load(name: str) -> Sequence[Atoms]:
+        path = folder / f"{name}.xyz"
+        if not path.is_file():
+            known = sorted(p.stem for p in folder.glob("*.xyz"))
+            raise BenchError(f"{path} does not exist.", nearest(name, known) if known else "")
+        frames: list[Atoms] = read(path, ":")
+        return frames
+
+    return load
