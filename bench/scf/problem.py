@@ -310,9 +310,11 @@ def _dense_jacobian(function: Callable[..., Tensor], *inputs: Tensor) -> tuple[T
             basis[:, None].expand(-1, len(value), -1),
             is_grads_batched=True,
             create_graph=differentiable,
-            materialize_grads=True,
+            allow_unused=True,
         )
-    return tuple(slope.transpose(0, 1) for slope in slopes)
+    shapes = [(len(basis), *x.shape) for x in inputs]
+    filled = [x.new_zeros(s) if d is None else d for x, s, d in zip(inputs, shapes, slopes)]
+    return tuple(slope.transpose(0, 1) for slope in filled)
 
 
 def _block_diagonal(blocks: Tensor) -> Tensor:

@@ -49,6 +49,8 @@ class State:
     def size(self) -> Tensor:
         """[g] largest residual or charge error; NaN where anything is not finite."""
         size = self.residual.abs().amax(1).maximum(self.charge_error.abs())
+        rounding = torch.finfo(self.p.dtype).eps * self.p.abs().amax(1)
+        size = size.maximum(rounding)  # F(p) − p of a runaway p is zero by rounding alone
         finite = torch.isfinite(self.p).all(1) & torch.isfinite(self.mu) & torch.isfinite(size)
         return torch.where(finite, size, torch.full_like(size, torch.nan))
 
@@ -201,8 +203,8 @@ def _update_and_slope(problem: Problem, p: Tensor, mu: Tensor) -> tuple[Tensor, 
     with torch.enable_grad():
         mu = mu.detach().requires_grad_()
         update = problem.update(p, mu)
-        charge = (problem.constraint.charge * update).sum()
-        (slope,) = torch.autograd.grad(charge, mu, materialize_grads=True)
+        charge = (problem.constraint.charge * update).sum() + 0.0 * mu.sum()  # F may ignore μ
+        (slope,) = torch.autograd.grad(charge, mu)
     return update.detach(), slope
 
 

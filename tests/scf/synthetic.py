@@ -84,10 +84,10 @@ class World:
     def local_density(self) -> Tensor:
         """p0 [g, n, 4] of the geometry; neutral where the structure is not metallic."""
         r = self.positions
-        charge = torch.sin(r @ torch.tensor([1.0, 2.0, -1.0], dtype=F64)) * self.mask
+        charge = 0.4 * torch.sin(r @ torch.tensor([1.0, 2.0, -1.0], dtype=F64)) * self.mask
         mean = (charge.sum(1) - self.total_charge * ~self.metallic) / self.mask.sum(1)
         charge = (charge - mean[:, None]) * self.mask
-        return torch.cat([0.4 * charge[..., None], 0.2 * r.cos()], 2) * self.mask[..., None]
+        return torch.cat([charge[..., None], 0.2 * r.cos()], 2) * self.mask[..., None]
 
     def constraint(self) -> Constraint:
         return Constraint(
