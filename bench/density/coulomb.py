@@ -1,8 +1,8 @@
 """The two linear maps of the Gaussian multipole density p, and the field's share.
 
 At fixed geometry the Coulomb energy is ½ pᵀ A p, the potential V = A p + v_app + μ n, and the
-features are B p + b + μ c.  Conventions and formulas: docs of graph-longrange, Baldwin et al.,
-arXiv 2603.14700, equations 9 to 16; slab and free space as in ``slab`` and ``free_space``.
+features are B p + b + μ c.  The density and its conventions are those of Baldwin et al., arXiv
+2603.14700, and graph-longrange; what differs is stated in ``slab`` and ``free_space``.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ class Geometry:
         mask: [g, n] bool, True for real atoms.
         cell: [g, 3, 3] in Å, rows are lattice vectors (unit matrix for open structures).
         boundary: [g] int64, values of ``Boundary``.
-        k_indices: [g, k, 3] integer (stored as float64) half sphere without zero; padded rows are 0.
+        k_indices: [g, k, 3] integers (stored as float64), half sphere without zero; 0 where padded.
         k_mask: [g, k] bool, True for real reciprocal vectors.
         electric_field: [g, 3] in V/Å.
         total_charge: [g] in e.
@@ -46,4 +46,5 @@ class Geometry:
     @property
     def volume(self) -> Tensor:
         """[g] in Å³."""
-        return torch.linalg.det(self.cell).abs()
+        volume: Tensor = torch.linalg.det(self.cell).abs()
+        return volume

@@ -4,7 +4,10 @@ Averaged over the plane, a charge at height z' has the potential −2π k_e |z �
 periodic sum with its background gives −2π k_e (|z − z'| − (z − z')²/L − L/6) / S.  The difference,
 −(2π k_e / V) ((z − z')² + L²/6), depends on the total charge, dipole and second moment alone; a
 Gaussian of width σ seen by one of width s adds σ² + s² to (z − z')².  Neutral slabs are left with
-the usual dipole correction.  Atoms must not wrap along z.
+the usual dipole correction (Yeh and Berkowitz, J. Chem. Phys. 111, 3155, 1999; for charged ones
+Ballenegger, Arnold and Cerdà, J. Chem. Phys. 131, 094107, 2009).  Energies of charged slabs count
+from the zero of −2π k_e |z − z'| / S, so the correction makes A indefinite along a change of total
+charge, never at fixed charge.  Atoms must not wrap along z.
 """
 
 from __future__ import annotations
