@@ -21,7 +21,8 @@ def mean_interval(
     together: a group is drawn as one.  Percentiles are those of Hesterberg's expanded interval
     (Am. Stat. 69, 371 (2015), section 5.2), which widens by Student's t, because few groups vary
     too little among themselves (measured on squared normal errors: it covers 0.83 with 5 groups,
-    0.90 with 10, 0.93 with 40; unexpanded 0.74, 0.84, 0.92).  Ends transform with monotone functions: a RMSE takes their roots.
+    0.90 with 10, 0.93 with 40; unexpanded 0.74, 0.84, 0.92).  Ends transform with monotone
+    functions: a RMSE takes their roots.
 
     Args:
         values: per structure, its entries (absolute or squared errors).

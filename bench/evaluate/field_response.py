@@ -46,6 +46,16 @@ class FieldSeries:
         """Whether enough predictions are sound."""
         return self.predicted is not None and _distinct(self.field[self.sound]) >= FEWEST_FIELDS
 
+    def sound_values(self) -> tuple[Array, Array, Array]:
+        """Field, reference and predicted dipole of the sound members.
+
+        Raises:
+            ValueError: the model predicts no dipole.
+        """
+        if self.predicted is None:
+            raise ValueError(f"{self.name} has no predicted dipole")
+        return self.field[self.sound], self.reference[self.sound], self.predicted[self.sound]
+
 
 def slope(field: Array, dipole: Array) -> float:
     """Least-squares dM/dE in e Å²/V: a polarisability, screening by the cell's own slab included.
@@ -64,7 +74,7 @@ def field_response(frames: Sequence[ase.Atoms]) -> Evaluation:
     series = field_series(frames)
     scored = [s for s in series if s.scored]
     if not scored:
-        reason = _why_not(series)
+        reason = why_not(series)
         mark_absent(result.absent, FIELD_RESPONSE, reason)
         result.absent.update({metric.name: reason for metric in SLOPES})
         return result
@@ -78,11 +88,12 @@ def field_response(frames: Sequence[ase.Atoms]) -> Evaluation:
     for one in series:
         if not one.scored:
             for metric in SLOPES:
-                result.absent[f"{metric.name}[{one.name}]"] = _why_not([one])
+                result.absent[f"{metric.name}[{one.name}]"] = why_not([one])
     return result
 
 
-def _why_not(series: Sequence[FieldSeries]) -> str:
+def why_not(series: Sequence[FieldSeries]) -> str:
+    """Why none of them is scored."""
     if not series:
         return "no field series in the test set"
     if all(s.predicted is None for s in series):
@@ -91,8 +102,7 @@ def _why_not(series: Sequence[FieldSeries]) -> str:
 
 
 def _slopes(series: FieldSeries) -> Sample:
-    field = series.field[series.sound]
-    reference, predicted = _both(series)
+    field, reference, predicted = series.sound_values()
     return Sample(
         series.group,
         np.array([slope(field, reference)]),
@@ -102,15 +112,9 @@ def _slopes(series: FieldSeries) -> Sample:
 
 
 def _induced(series: FieldSeries) -> Sample:
-    reference, predicted = _both(series)
+    _, reference, predicted = series.sound_values()
     centred = reference - reference.mean()
     return Sample(series.group, centred, predicted - predicted.mean(), np.zeros_like(centred))
-
-
-def _both(series: FieldSeries) -> tuple[Array, Array]:
-    if series.predicted is None:
-        raise ValueError(f"{series.name} has no predicted dipole")
-    return series.reference[series.sound], series.predicted[series.sound]
 
 
 def _slope_records(series: FieldSeries, slopes: Sample) -> list[MetricRecord]:

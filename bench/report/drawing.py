@@ -1,0 +1,90 @@
+"""What every figure shares: the style, the grid of panels, labels with units."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from math import ceil
+from pathlib import Path
+
+import matplotlib.style
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+STYLE = Path(__file__).with_name("bench.mplstyle")
+PANEL = (3.2, 2.8)  # inches
+MARKERS = "osD^vP*X"
+
+
+class NoData(Exception):
+    """A figure without anything to show; the text says why."""
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """The style of all figures, while making and while saving them."""
+    with matplotlib.style.context(STYLE):
+        yield
+
+
+def panels(number: int, *, title: str, columns: int = 3) -> tuple[Figure, list[Axes]]:
+    """A figure with that many panels, row by row; spare places stay empty.
+
+    Args:
+        number: at least one.
+        title: system and model.
+        columns: at most.
+    """
+    columns = min(columns, number)
+    rows = ceil(number / columns)
+    size = (PANEL[0] * max(columns, 1.4), PANEL[1] * rows + 0.3)
+    figure = Figure(figsize=size, layout="constrained")
+    figure.suptitle(title)
+    axes = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for spare in axes[number:]:
+        spare.remove()
+    return figure, axes[:number]
+
+
+def diagonal(axes: Axes, values: Sequence[NDArray[np.float64]]) -> None:
+    """Equal limits along both axes, and the line on which predictions are right."""
+    everything = np.concatenate([np.ravel(v) for v in values])
+    low, high = float(everything.min()), float(everything.max())
+    margin = 0.05 * (high - low) or 0.5
+    limits = (low - margin, high + margin)
+    axes.plot(limits, limits, color="0.55", linewidth=0.8, zorder=1)
+    axes.set(xlim=limits, ylim=limits)
+    axes.set_aspect("equal")
+    axes.locator_params(nbins=5)
+
+
+def parity(
+    axes: Axes, pairs: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]], *, size: float
+) -> None:
+    """Predicted against reference values, one colour and marker per name.
+
+    Args:
+        axes: where.
+        pairs: name to reference [k] and predicted [k]; an empty name has no entry in the legend.
+        size: of the markers in points.
+    """
+    for (name, (reference, predicted)), marker in zip(pairs.items(), MARKERS * len(pairs)):
+        axes.plot(
+            reference,
+            predicted,
+            marker,
+            markersize=size,
+            alpha=0.7,
+            markeredgewidth=0.0,
+            label=name or None,
+            rasterized=len(reference) > 2000,
+        )
+    diagonal(axes, [values for pair in pairs.values() for values in pair])
+
+
+def rmse(pairs: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]) -> float:
+    """Over all pairs."""
+    errors = np.concatenate([predicted - reference for reference, predicted in pairs.values()])
+    return float(np.sqrt(np.mean(errors**2)))

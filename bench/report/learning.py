@@ -1,0 +1,137 @@
+"""Learning curves from training_log.csv."""
+
+from __future__ import annotations
+
+import csv
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from numpy.typing import NDArray
+
+from bench.report.drawing import NoData, panels
+
+LOSSES = ("train_loss", "valid_loss")
+CURVES = {
+    "valid_energy_rmse": "energy RMSE",
+    "valid_forces_rmse": "force RMSE",
+    "valid_multipoles_rmse": "multipole RMSE",
+    "valid_dipole_rmse": "dipole RMSE",
+    "valid_fermi_level_rmse": "Fermi level RMSE",
+    "learning_rate": "learning rate",
+}
+
+
+@dataclass(frozen=True)
+class TrainingLog:
+    """A training log.
+
+    Attributes:
+        epoch: [e].
+        mode: [e] names of the training mode.
+        columns: name to [e] values, NaN where empty.
+        units: name to unit; empty where it has none.
+    """
+
+    epoch: NDArray[np.float64]
+    mode: list[str]
+    columns: dict[str, NDArray[np.float64]]
+    units: dict[str, str]
+
+
+def read_log(path: Path) -> TrainingLog:
+    """Read training_log.csv, whose headings are ``name`` or ``name [unit]``.
+
+    Raises:
+        NoData: no such file, or no epoch in it.
+    """
+    if not path.is_file():
+        raise NoData(f"{path.name} does not exist")
+    with path.open(encoding="utf-8", newline="") as file:
+        headings, *rows = csv.reader(file)
+    if not rows:
+        raise NoData(f"{path.name} has no epoch")
+    names, units = zip(*(_name_and_unit(heading) for heading in headings))
+    cells = dict(zip(names, zip(*rows)))
+    columns = {
+        name: np.array([float(cell) if cell else np.nan for cell in column])
+        for name, column in cells.items()
+        if name != "mode"
+    }
+    return TrainingLog(columns["epoch"], list(cells["mode"]), columns, dict(zip(names, units)))
+
+
+def _name_and_unit(heading: str) -> tuple[str, str]:
+    match = re.fullmatch(r"(\S+)(?: \[(.*)\])?", heading)
+    if match is None:
+        raise ValueError(f"not a heading: {heading!r}")
+    return match[1], match[2] or ""
+
+
+def learning_curves(log: TrainingLog, title: str) -> Figure:
+    """Losses, validation errors and learning rate by epoch, with the changes of training mode.
+
+    Raises:
+        NoData: nothing finite in the log.
+    """
+    found = [name for name in CURVES if _has_numbers(log, name)]
+    losses = [name for name in LOSSES if _has_numbers(log, name)]
+    if not found and not losses:
+        raise NoData("no finite number in the training log")
+    figure, axes = panels(len(found) + bool(losses), title=title)
+    if losses:
+        for name in losses:
+            _curve(axes[0], log, name, label=name.replace("_", " "))
+        axes[0].set(ylabel="loss")
+        axes[0].legend()
+    for panel, name in zip(axes[bool(losses) :], found):
+        _curve(panel, log, name, label=None)
+        unit = log.units[name]
+        panel.set(ylabel=f"{CURVES[name]} ({unit})" if unit else CURVES[name])
+    for panel in axes:
+        _mark_modes(panel, log)
+        panel.set(xlabel="epoch", yscale="log")
+        _plain_ticks(panel)
+    return figure
+
+
+def _has_numbers(log: TrainingLog, name: str) -> bool:
+    values = log.columns.get(name)
+    return values is not None and bool(np.any(values[np.isfinite(values)] > 0.0))
+
+
+def _curve(axes: Axes, log: TrainingLog, name: str, *, label: str | None) -> None:
+    few = len(log.epoch) <= 30
+    axes.plot(log.epoch, log.columns[name], "o-" if few else "-", markersize=3, label=label)
+
+
+def _plain_ticks(axes: Axes) -> None:
+    """Numbers that can be read: 20 and 50 instead of 2 × 10¹ and none."""
+    low, high = axes.get_ylim()
+    narrow = high / low < 50.0
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if narrow else (1.0,)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _mark_modes(axes: Axes, log: TrainingLog) -> None:
+    """A line where the mode changes, named on both sides."""
+    for k in range(1, len(log.mode)):
+        if log.mode[k] == log.mode[k - 1]:
+            continue
+        where = (log.epoch[k] + log.epoch[k - 1]) / 2
+        axes.axvline(where, color="0.55", linewidth=0.8, linestyle=":")
+        for text, side in ((f"{log.mode[k - 1]} ", "right"), (f" {log.mode[k]}", "left")):
+            axes.annotate(
+                text,
+                (where, 1.0),
+                xycoords=("data", "axes fraction"),
+                ha=side,
+                va="bottom",
+                fontsize=7,
+                color="0.35",
+            )

@@ -1,0 +1,85 @@
+"""Lines below a table of errors: failed solves, slopes of field series, what is missing."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from bench.data.labels import FERMI_LEVEL
+from bench.evaluate.records import MetricsFile
+from bench.evaluate.registry import ACCURACY, CHARGE_STATES, FIELD_RESPONSE
+
+MOST_INDICES = 20
+
+
+def warnings(metrics: MetricsFile) -> list[str]:
+    """What must not be overlooked: structures that are in no error, unstable solutions."""
+    lines = []
+    if metrics["unconverged"]:
+        lines.append(
+            f"WARNING: the density of {_structures(metrics['unconverged'])} did not converge; "
+            "no error counts them."
+        )
+    lines += [
+        f"WARNING: {key} is NaN or infinite in {_structures(indices)}; its errors leave them out."
+        for key, indices in metrics["non_finite"].items()
+        if key != FERMI_LEVEL.predicted_key or "fermi_level_rmse" not in metrics["absent"]
+    ]
+    unstable = _values(metrics).get(("scf_unstable_count", "all"), 0)
+    if unstable:
+        lines.append(
+            f"WARNING: {unstable:.0f} of the solutions are unstable "
+            "(a response eigenvalue is above 1)."
+        )
+    return lines
+
+
+def _structures(indices: Sequence[int]) -> str:
+    if len(indices) == 1:
+        return f"1 test structure (index {indices[0]})"
+    shown = ", ".join(map(str, indices[:MOST_INDICES]))
+    more = ", …" if len(indices) > MOST_INDICES else ""
+    return f"{len(indices)} test structures (indices {shown}{more})"
+
+
+def _values(metrics: MetricsFile) -> dict[tuple[str, str], float]:
+    return {(r["name"], r["subset"]): r["value"] for r in metrics["metrics"]}
+
+
+def solve_lines(metrics: MetricsFile) -> list[str]:
+    """Health of the self-consistent solves, and the slope of every field series."""
+    values = _values(metrics)
+    lines = [f"self-consistency: {', '.join(_solve_parts(metrics))}"]
+    for (name, subset), reference in values.items():
+        if name == "dipole_slope_reference":
+            slope = values["dipole_slope", subset]
+            lines.append(f"dM/dE, {subset}: {slope:.3g} e Å²/V, DFT {reference:.3g} e Å²/V")
+    return lines if ("scf_iterations_mean", "all") in values else lines[1:]
+
+
+def _solve_parts(metrics: MetricsFile) -> list[str]:
+    """The health metrics that there are, each with its value and its n."""
+    texts = {
+        "scf_unconverged_count": "{0:.0f} of {1} structures unconverged",
+        "scf_iterations_mean": "{0:.3g} iterations",
+        "scf_iterations_max": "at most {0:.0f}",
+        "scf_residual_max": "residual up to {0:.1e} e",
+        "scf_spectral_radius_max": "spectral radius up to {0:.3g}",
+    }
+    found = {r["name"]: (r["value"], r["n"]) for r in metrics["metrics"]}
+    return [text.format(*found[name]) for name, text in texts.items() if name in found]
+
+
+def absences(metrics: MetricsFile) -> list[str]:
+    """One line per reason, the quantities by name: ``absent: dipole, charges: not predicted``."""
+    family_of = {
+        name: family.name
+        for family in (*ACCURACY.values(), *FIELD_RESPONSE, *CHARGE_STATES)
+        for name in family.names
+    }
+    by_reason: dict[str, dict[str, None]] = defaultdict(dict)
+    for key, reason in metrics["absent"].items():
+        name, bracket, subset = key.partition("[")
+        shown = family_of.get(name, name).replace("_", " ")
+        by_reason[reason][f"{shown}{bracket and ' of '}{subset.rstrip(']')}"] = None
+    return [f"absent: {', '.join(names)}: {reason}" for reason, names in by_reason.items()]
