@@ -54,7 +54,8 @@ def labelled_frame(atoms: Atoms, label: dict[str, Any]) -> Atoms:
         [label["charges"], dipoles[:, 1], dipoles[:, 2], dipoles[:, 0]]
     )
     frame.arrays["REF_hirshfeld_charges"] = np.array(label["hirshfeld"])
-    frame.arrays["REF_mulliken_charges"] = np.array(label["mulliken"])
+    if label["mulliken"] is not None:
+        frame.arrays["REF_mulliken_charges"] = np.array(label["mulliken"])
     return frame
 
 

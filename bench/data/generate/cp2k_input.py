@@ -67,15 +67,19 @@ def attempts(atoms: Atoms) -> list[Settings]:
     """Settings to try in turn: the usual ones, then more careful ones from scratch.
 
     Args:
-        atoms: a planned structure (``info`` has multiplicity; ``pbc`` says whether it is a slab).
+        atoms: a planned structure (``info`` has multiplicity, and for validation perhaps its own
+            ``cutoff`` or ``eps_scf``; ``pbc`` says whether it is a slab).
     """
+    own = {key: atoms.info[key] for key in ("cutoff", "eps_scf") if key in atoms.info}
+    return [replace(settings, **own) for settings in _attempts(atoms)]
+
+
+def _attempts(atoms: Atoms) -> list[Settings]:
     if atoms.info["multiplicity"] > 1:
         return [_OPEN_SHELL, replace(_OPEN_SHELL, max_scf=60, outer_scf=8)]
     if METALS & set(atoms.get_chemical_symbols()):
-        return [
-            _METAL,
-            replace(_METAL, mixing=0.1, mixing_beta=0.5, mixing_vectors=12, max_scf=120),
-        ]
+        careful = replace(_METAL, mixing=0.1, mixing_beta=0.5, mixing_vectors=12, max_scf=120)
+        return [_METAL, careful]
     usual = _INSULATOR if atoms.pbc.all() else _WATER
     return [usual, replace(usual, mixing=usual.mixing / 2, max_scf=120)]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,8 @@ class Output:
         total_energy: "Total energy:", eV; it misses half of a small change in a field.
         fermi_level: eV, zero where the cell average of the potential is; None without smearing.
         forces: [n, 3], eV/Å.
-        mulliken, hirshfeld: [n], e, CP2K's own.
+        mulliken, hirshfeld: charges [n], e, CP2K's own.
+        spins: Mulliken spin moments [n], None for closed shells.
         scf_steps: all inner loops of an outer loop together.
         s_squared: expectation value of S², None for closed shells.
         version: CP2K's version line.
@@ -39,6 +41,7 @@ class Output:
     fermi_level: float | None
     forces: Array
     mulliken: Array
+    spins: Array | None
     hirshfeld: Array
     scf_steps: int
     s_squared: float | None
@@ -65,8 +68,10 @@ def parse_output(text: str, forces_text: str, count: int) -> Output:
         total_energy=_need(r"Total energy:" + _NUMBER, text, "total energy") * Hartree,
         fermi_level=None if fermi is None else fermi * Hartree,
         forces=_forces(forces_text, count) * Hartree / Bohr,
-        mulliken=_charges("Mulliken Population Analysis", text, count),
-        hirshfeld=_charges("Hirshfeld Charges", text, count),
+        # with spin, Mulliken's net charge is followed by the moment, Hirshfeld's preceded by it
+        mulliken=_column("Mulliken Population Analysis", text, count, -2 if squared else -1),
+        spins=_column("Mulliken Population Analysis", text, count, -1) if squared else None,
+        hirshfeld=_column("Hirshfeld Charges", text, count, -1),
         scf_steps=steps,
         s_squared=float(squared[-1]) if squared else None,
         version=version.group(1).strip() if version else "unknown",
@@ -107,10 +112,11 @@ def _forces(text: str, count: int) -> Array:
     return np.array(values[:count])
 
 
-def _charges(head: str, text: str, count: int) -> Array:
-    """The last column of the last table under ``head``."""
-    rows = [line.split() for line in text[text.rfind(head) :].splitlines()]
-    values = [float(row[-1]) for row in rows if len(row) > 3 and row[0].isdigit()][:count]
+def _column(head: str, text: str, count: int, column: int) -> Array:
+    """A column of the last table under ``head``."""
+    rows = (line.split() for line in text[text.rfind(head) :].splitlines())
+    table = (row for row in rows if len(row) > 3 and row[0].isdigit())
+    values = [float(row[column]) for row in islice(table, count)]
     if head not in text or len(values) < count:
         raise OutputError(f"no complete table '{head}'")
     return np.array(values)

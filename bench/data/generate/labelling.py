@@ -224,6 +224,7 @@ def make_label(atoms: Atoms, output: Output, *, density: Array, hartree: Array) 
         "charges": corrected.charges.round(9).tolist(),
         "dipoles": corrected.dipoles.round(9).tolist(),
         "mulliken": output.mulliken.tolist(),
+        "spins": None if output.spins is None else output.spins.tolist(),
         "hirshfeld": output.hirshfeld.tolist(),
         "dipole_z": dipole_z if slab else None,
         "profile": {

@@ -21,7 +21,7 @@ Array = NDArray[np.float64]
 REACH = 4.76  # Å: proatoms end here; their density is below 1e-6 e/Å³
 _RELIABLE = 1e-7  # e/Å³: below, an isolated atom's density is noise of the screening
 _NEGLIGIBLE = 1e-17  # e/Å³: where no proatom reaches, nothing is assigned
-_PROATOMS = Path(__file__).with_name("proatoms.npz")
+PROATOMS = Path(__file__).with_name("proatoms.npz")
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class Proatom:
 
 
 @cache
-def load_proatoms(path: Path = _PROATOMS) -> dict[int, Proatom]:
+def load_proatoms(path: Path = PROATOMS) -> dict[int, Proatom]:
     """Free atoms by atomic number, made with the same settings as the labels."""
     with np.load(path) as file:
         numbers = sorted({int(key.rsplit("_", 1)[1]) for key in file.files})

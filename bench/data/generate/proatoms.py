@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from ase import Atoms
-from ase.data import chemical_symbols
+from ase.data import atomic_numbers
 from ase.units import Bohr
 
 from bench.data.generate.cp2k_input import Settings, valence, write_input
 from bench.data.generate.cp2k_output import read_cube
-from bench.data.generate.labelling import Worker
-from bench.data.generate.partition import Grid, Proatom, spherical_proatom
+from bench.data.generate.labelling import Worker, require_cp2k
+from bench.data.generate.partition import PROATOMS, Grid, Proatom, spherical_proatom
 
 BOX = 10.0  # Å
 _OFF_GRID = (0.011, 0.023, 0.037)  # Å: a general point of the grid, so that no two radii agree
@@ -51,8 +53,20 @@ def write_proatoms(proatoms: dict[int, Proatom], path: Path) -> None:
     """Store free atoms by atomic number, with those that the file already has."""
     arrays = dict(np.load(path)) if path.is_file() else {}
     for number, proatom in proatoms.items():
-        if number not in range(1, len(chemical_symbols)):
-            raise ValueError(f"{number=} is no atomic number")
         arrays[f"radii_{number}"] = proatom.radii
         arrays[f"log_density_{number}"] = proatom.log_density
     np.savez_compressed(path, **arrays)
+
+
+def make_proatoms(symbols: Sequence[str], path: Path = PROATOMS) -> Path:
+    """Calculate free atoms and add them to the package's file.
+
+    Raises:
+        BenchError: CP2K is not installed, or an element's pseudopotential is not known.
+    """
+    require_cp2k()
+    with TemporaryDirectory() as folder:
+        worker = Worker(Path(folder))
+        for symbol in symbols:
+            write_proatoms({atomic_numbers[symbol]: calculate_proatom(symbol, worker)}, path)
+    return path

@@ -1,0 +1,185 @@
+"""``bench data``: make, check and describe reference data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.data.options import REQUIRED, parse_options
+from bench.errors import BenchError, nearest
+from bench.paths import shipped
+
+if TYPE_CHECKING:
+    from bench.data.generate.store import Store
+
+_HELP = """Reference data: generate, check, import.
+
+  bench data generate system=pt_water [workers=2] [limit=N] [retry_failed=true]
+      label what the plan lacks with CP2K; may be interrupted at any time and called again
+  bench data build system=pt_water
+      structures.extxyz and card.yaml from plan and labels
+  bench data validate system=pt_water [workers=2] [run=false]
+      error bars: forces, dipoles, label noise, vacuum, spin
+  bench data audit system=pt_water [figure=audit.png]
+      counts, ranges, leakage, sum rules, outliers; exit code 1 on a violation
+  bench data import FILE name=mine boundary=slab [map.energy=KEY ...] [field_sign=-1 ...]
+      make a system that `bench run system=mine` accepts from an extxyz file of your own
+  bench data plan system=al_water trajectories=FOLDER
+      order and extend a plan by its recipe.yaml
+  bench data sample slab metal=Al waters=4 out=FILE [layers=3] [size=2x2] [steps=60] [seed=0]
+  bench data sample vacancy crystal=quartz element=O out=FILE [repeat=2x2x1] [charge=0]
+      short molecular dynamics with GFN1-xTB
+  bench data proatoms elements=Cu,Ag
+      free atoms for the density partition
+"""
+
+
+def main(argv: list[str]) -> int:
+    """Run one verb of ``bench data``; 0 done, 1 a violation or a failed structure."""
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        print(_HELP)
+        return 0
+    verb, *words = argv
+    if verb not in _VERBS:
+        raise BenchError(f"bench data {verb} does not exist.", nearest(verb, _VERBS))
+    return _VERBS[verb](words)
+
+
+def _store(system: str) -> Store:
+    from bench.data.generate.store import Store
+
+    local = Path("datasets") / system
+    folder = local if local.is_dir() else shipped("datasets") / system
+    if not (folder / "plan.extxyz").is_file() and not (folder / "recipe.yaml").is_file():
+        known = [path.parent.name for path in shipped("datasets").glob("*/plan.extxyz")]
+        raise BenchError(f"system={system}: {folder} has no plan.", nearest(system, known))
+    return Store(folder)
+
+
+def _generate(words: list[str]) -> int:
+    from bench.data.generate.build import build
+    from bench.data.generate.labelling import require_cp2k
+    from bench.data.generate.run import generate
+
+    defaults: dict[str, Any] = {
+        "system": REQUIRED,
+        "workers": 2,
+        "limit": 0,
+        "retry_failed": False,
+        "keep_densities": True,
+        "scratch": "",
+    }
+    options = parse_options(words, defaults, verb="bench data generate")
+    store = _store(options["system"])
+    require_cp2k()
+    scratch = options["scratch"] or f"results/runs/data/{options['system']}"
+    outcome = generate(
+        store,
+        workers=options["workers"],
+        scratch=Path(scratch),
+        keep_densities=options["keep_densities"],
+        retry_failed=options["retry_failed"],
+        limit=options["limit"] or None,
+    )
+    build(store)
+    print(
+        f"{outcome.labelled} labelled now, {len(outcome.failed)} failed, "
+        f"{len(store.labelled())} of {len(store.plan())} in all: {store.folder}"
+    )
+    return 1 if outcome.failed else 0
+
+
+def _build(words: list[str]) -> int:
+    from bench.data.generate.build import build
+
+    options = parse_options(words, {"system": REQUIRED}, verb="bench data build")
+    store = _store(options["system"])
+    print(f"{len(build(store))} structures: {store.folder}")
+    return 0
+
+
+def _validate(words: list[str]) -> int:
+    import json
+
+    from bench.data.generate.build import build
+    from bench.data.generate.labelling import require_cp2k
+    from bench.data.generate.run import generate
+    from bench.data.generate.validate import plan_validation, validate, validation_store
+
+    defaults = {"system": REQUIRED, "workers": 2, "run": True, "limit": 0}
+    options = parse_options(words, defaults, verb="bench data validate")
+    store = _store(options["system"])
+    extra = validation_store(store)
+    if options["run"]:
+        require_cp2k()
+        if not (extra.folder / "plan.extxyz").is_file():
+            extra.write_plan(plan_validation(store))
+        scratch = Path(f"results/runs/data/{options['system']}-validation")
+        generate(
+            extra,
+            workers=options["workers"],
+            scratch=scratch,
+            keep_densities=False,
+            limit=options["limit"] or None,
+        )
+    print(json.dumps(validate(store), indent=1))
+    build(store)
+    return 0
+
+
+def _plan(words: list[str]) -> int:
+    from bench.data.generate.plan import make_plan, read_recipe, trajectory_loader
+
+    defaults = {"system": REQUIRED, "trajectories": REQUIRED}
+    options = parse_options(words, defaults, verb="bench data plan")
+    store = _store(options["system"])
+    existing = store.plan() if (store.folder / "plan.extxyz").is_file() else []
+    loader = trajectory_loader(Path(options["trajectories"]))
+    plan = make_plan(read_recipe(store.folder / "recipe.yaml"), existing, loader)
+    store.write_plan(plan)
+    print(f"{len(plan)} structures planned, {len(plan) - len(existing)} new: {store.folder}")
+    return 0
+
+
+def _sample(words: list[str]) -> int:
+    from bench.data.generate.sample_cli import sample_slab, sample_vacancy
+
+    kinds: dict[str, Callable[[list[str]], int]] = {"slab": sample_slab, "vacancy": sample_vacancy}
+    if not words or words[0] not in kinds:
+        found = words[0] if words else "nothing"
+        raise BenchError(f"bench data sample: {found} cannot be sampled.", nearest(found, kinds))
+    return kinds[words[0]](words[1:])
+
+
+def _proatoms(words: list[str]) -> int:
+    from bench.data.generate.proatoms import make_proatoms
+
+    options = parse_options(words, {"elements": REQUIRED}, verb="bench data proatoms")
+    path = make_proatoms(options["elements"].split(","))
+    print(f"free atoms of {options['elements']}: {path}")
+    return 0
+
+
+def _audit(words: list[str]) -> int:
+    from bench.data.audit import main as audit
+
+    return audit(words)
+
+
+def _import(words: list[str]) -> int:
+    from bench.data.importer import main as import_file
+
+    return import_file(words)
+
+
+_VERBS: dict[str, Callable[[list[str]], int]] = {
+    "generate": _generate,
+    "build": _build,
+    "validate": _validate,
+    "audit": _audit,
+    "import": _import,
+    "plan": _plan,
+    "sample": _sample,
+    "proatoms": _proatoms,
+}

@@ -1,0 +1,121 @@
+"""``bench data sample``: run a short trajectory and write its frames."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from ase import Atoms
+from ase.io import write
+
+from bench.data.generate.sample import Sampling, sample, xtb_calculator
+from bench.data.generate.structures import (
+    alpha_quartz,
+    metal_water_slab,
+    molecules_intact,
+    vacancy_supercell,
+)
+from bench.data.options import REQUIRED, parse_options
+from bench.errors import BenchError
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+_RUN: dict[str, Any] = {"out": REQUIRED, "steps": 60, "interval": 20, "seed": 0}
+
+
+def sample_slab(words: list[str]) -> int:
+    """Water on an fcc metal."""
+    defaults: dict[str, Any] = {
+        "metal": REQUIRED,
+        "waters": REQUIRED,
+        "layers": 3,
+        "size": "2x2",
+        "height": 25.0,
+        "gap": 2.3,
+        "temperature": 300.0,
+    }
+    options = parse_options(words, defaults | _RUN, verb="bench data sample slab")
+    nx, ny = _integers(options["size"], 2)
+    atoms = metal_water_slab(
+        options["metal"],
+        waters=int(options["waters"]),
+        size=(nx, ny),
+        layers=options["layers"],
+        height=options["height"],
+        gap=options["gap"],
+        rng=np.random.default_rng(options["seed"]),
+    )
+    sampling = _sampling(options)
+    return _write(atoms, sampling, options, charge=0, electronic_temperature=2000.0)
+
+
+def sample_vacancy(words: list[str]) -> int:
+    """A crystal's supercell with one atom removed."""
+    defaults: dict[str, Any] = {
+        "crystal": "quartz",
+        "repeat": "2x2x1",
+        "element": REQUIRED,
+        "site": -1,
+        "charge": 0,
+        "temperature": 500.0,
+    }
+    options = parse_options(words, defaults | _RUN, verb="bench data sample vacancy")
+    nx, ny, nz = _integers(options["repeat"], 3)
+    atoms = vacancy_supercell(
+        _crystal(options["crystal"]),
+        repeat=(nx, ny, nz),
+        element=options["element"],
+        site=None if options["site"] < 0 else options["site"],
+    )
+    sampling = replace(_sampling(options), time_step=2.0, friction=0.02, relax_force=0.5)
+    return _write(atoms, sampling, options, charge=options["charge"], electronic_temperature=1000.0)
+
+
+def _sampling(options: dict[str, Any]) -> Sampling:
+    return Sampling(
+        temperature=options["temperature"],
+        steps=options["steps"],
+        interval=options["interval"],
+        seed=options["seed"],
+    )
+
+
+def _write(
+    atoms: Atoms,
+    sampling: Sampling,
+    options: dict[str, Any],
+    *,
+    charge: int,
+    electronic_temperature: float,
+) -> int:
+    calculator = xtb_calculator(charge=charge, electronic_temperature=electronic_temperature)
+    out = Path(options["out"])
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.unlink(missing_ok=True)
+    frames = 0
+    for frame in sample(atoms, calculator, sampling, intact=molecules_intact):
+        frame.info["trajectory"] = out.stem
+        write(out, frame, append=True, format="extxyz")
+        frames += 1
+    print(f"{frames} frames of {len(atoms)} atoms: {out}")
+    return 0
+
+
+def _crystal(name: str) -> Structure:
+    if name == "quartz":
+        return alpha_quartz()
+    from pymatgen.core import Structure
+
+    if not Path(name).is_file():
+        raise BenchError(f"crystal={name}: no such file.", "A CIF or POSCAR file, or quartz.")
+    return Structure.from_file(name)
+
+
+def _integers(text: str, count: int) -> list[int]:
+    parts = text.split("x")
+    if len(parts) != count or not all(part.isdigit() and int(part) > 0 for part in parts):
+        raise BenchError(f"{text!r} is not {count} positive numbers joined by x.")
+    return [int(part) for part in parts]

@@ -1,0 +1,218 @@
+"""Error bars of the labels: below them no difference between models counts.
+
+Some come free from the labels (dipole against the energies of a field series, spins, sum rules);
+the others need calculations of their own, planned here and run by the same generator.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+
+from bench.data.generate.build import labelled_frame
+from bench.data.generate.store import Store, write_atomically
+
+DISPLACEMENT = 0.01  # Å: the cubic term is then below the noise of the energy
+_TIGHTER = {"cutoff": 600, "eps_scf": 1e-7}
+_EXTRA_VACUUM = 5.0  # Å
+Label = dict[str, Any]
+
+
+def validation_store(store: Store) -> Store:
+    """Where the plan and labels of the validation calculations are: ``validation`` beside them."""
+    return Store(store.folder / "validation")
+
+
+def plan_validation(store: Store, *, noise_structures: int = 3) -> list[Atoms]:
+    """Structures to calculate for the error bars, the most telling first.
+
+    Forces: one structure (in a field, for a slab), three components displaced both ways.
+    Noise: ``noise_structures`` structures with twice the cutoff, with a tighter SCF, and, where
+    there are k-points, with more of them. Vacuum: one slab in a higher cell.
+    """
+    done = store.labelled()
+    labelled = [a for a in store.plan() if a.info["uid"] in done]
+    slab = not labelled[0].pbc.all()
+    telling = [a for a in labelled if len(set(a.numbers)) >= (3 if slab else 2)]
+    start = next((a for a in telling if a.info["field"] != 0.0), telling[0])
+    noise = [start, *[a for a in telling if a is not start]][:: max(1, len(telling) // 3)]
+    plan = _displaced(start)
+    for atoms in noise[:noise_structures]:
+        plan += [_variant(atoms, f"tighter_{key}", {key: value}) for key, value in _TIGHTER.items()]
+        if atoms.info["k_points"] != "1x1x1":
+            plan.append(_variant(atoms, "tighter_k_points", {"k_points": "5x5x1"}))
+    return plan + ([_with_vacuum(start)] if slab else [])
+
+
+def _variant(atoms: Atoms, name: str, changes: dict[str, Any]) -> Atoms:
+    copy: Atoms = atoms.copy()
+    uid = atoms.info["uid"]
+    copy.info.update(uid=f"{uid}-{name}", group=uid, subset=name, reference=uid, **changes)
+    return copy
+
+
+def _displaced(atoms: Atoms) -> list[Atoms]:
+    """Three components, one per kind of atom as far as there are kinds, both directions."""
+    kinds = sorted(set(atoms.numbers))
+    plan = []
+    for axis in range(3):
+        chosen = np.flatnonzero(atoms.numbers == kinds[axis % len(kinds)])
+        index = int(chosen[np.argmax(atoms.positions[chosen, 2])])
+        for sign in (1, -1):
+            name = f"atom{index}{'xyz'[axis]}{'+' if sign > 0 else '-'}"
+            copy = _variant(atoms, name, {"atom": index, "axis": axis, "sign": sign})
+            copy.positions[index, axis] += sign * DISPLACEMENT
+            copy.info["subset"] = "displaced"
+            plan.append(copy)
+    return plan
+
+
+def _with_vacuum(atoms: Atoms) -> Atoms:
+    copy = _variant(atoms, "more_vacuum", {})
+    copy.cell[2, 2] += _EXTRA_VACUUM
+    copy.positions[:, 2] += _EXTRA_VACUUM / 2
+    return copy
+
+
+def validate(store: Store) -> dict[str, Any]:
+    """Evaluate what is there and write validation.json, which the card takes over."""
+    result: dict[str, Any] = {}
+    done = store.labelled()
+    plan = {a.info["uid"]: a for a in store.plan() if a.info["uid"] in done}
+    labels = {uid: store.read_label(uid) for uid in plan}
+    result |= _spins(labels)
+    result |= _dipole_against_energy([labelled_frame(plan[uid], labels[uid]) for uid in plan])
+    extra = validation_store(store)
+    if (extra.folder / "plan.extxyz").is_file():
+        variants = [a for a in extra.plan() if a.info["uid"] in extra.labelled()]
+        found = [(a, extra.read_label(a.info["uid"])) for a in variants]
+        result |= _forces(found, labels)
+        result |= _noise(found, plan, labels)
+    write_atomically(
+        store.folder / "validation.json", (json.dumps(result, indent=1) + "\n").encode()
+    )
+    return result
+
+
+def _spins(labels: dict[str, Label]) -> dict[str, Any]:
+    """Integrated spin (ideal: 1 for a doublet) and S² (ideal: 0.75) of open shells."""
+    spins = {uid: x["integrated_spin"] for uid, x in labels.items() if "integrated_spin" in x}
+    squared = [x["s_squared"] for x in labels.values() if x.get("s_squared") is not None]
+    if not spins:
+        return {}
+    worst = max(spins, key=lambda uid: abs(spins[uid] - 1.0))
+    absolute = [labels[uid]["integrated_absolute_spin"] for uid in spins]
+    return {
+        "integrated_spin": {
+            "structures": len(spins),
+            "largest_deviation_from_1": _short(abs(spins[worst] - 1.0)),
+            "structure": worst,
+            "absolute_spin_density_range": [_short(min(absolute)), _short(max(absolute))],
+            "s_squared_range": [round(min(squared), 4), round(max(squared), 4)],
+        }
+    }
+
+
+def _dipole_against_energy(frames: Sequence[Atoms]) -> dict[str, Any]:
+    """E(2) − E(1) against −∫ μ dE between neighbouring felt fields of one geometry.
+
+    The trapezoidal rule is exact for a linear response; what is left bounds the inconsistency of
+    dipole and energy, divided by the step: an error of the dipole in e Å.
+    """
+    groups: dict[str, list[Atoms]] = {}
+    for atoms in frames:
+        if "REF_dipole" in atoms.info and atoms.info["total_charge"] == 0:
+            groups.setdefault(atoms.info["group"], []).append(atoms)
+    errors, energies = [], []
+    for members in groups.values():
+        members.sort(key=lambda a: a.info["electric_field"][2])
+        for a, b in pairwise(members):
+            step = b.info["electric_field"][2] - a.info["electric_field"][2]
+            mean = (a.info["REF_dipole"][2] + b.info["REF_dipole"][2]) / 2
+            mismatch = b.info["REF_energy"] - a.info["REF_energy"] + mean * step
+            energies.append(abs(mismatch))
+            errors.append(abs(mismatch / step))
+    if not errors:
+        return {}
+    return {
+        "dipole_against_minus_dE_dfield": {
+            "pairs": len(errors),
+            "rms_e_angstrom": _short(float(np.sqrt(np.mean(np.square(errors))))),
+            "largest_e_angstrom": _short(max(errors)),
+            "largest_energy_mismatch_meV": _short(1e3 * max(energies)),
+        }
+    }
+
+
+def _forces(found: Sequence[tuple[Atoms, Label]], labels: dict[str, Label]) -> dict[str, Any]:
+    """Forces against central differences of the energy that CP2K's forces belong to."""
+    energies: dict[tuple[str, int, int], dict[int, float]] = {}
+    for atoms, label in found:
+        if atoms.info["subset"] == "displaced":
+            key = (atoms.info["reference"], int(atoms.info["atom"]), int(atoms.info["axis"]))
+            energies.setdefault(key, {})[int(atoms.info["sign"])] = label["energy"]
+    components = []
+    for (uid, atom, axis), pair in energies.items():
+        if len(pair) == 2:
+            numeric = -(pair[1] - pair[-1]) / (2 * DISPLACEMENT)
+            force = labels[uid]["forces"][atom][axis]
+            components.append(
+                {
+                    "structure": uid,
+                    "atom": atom,
+                    "axis": "xyz"[axis],
+                    "force_eV_per_angstrom": round(force, 4),
+                    "finite_difference_eV_per_angstrom": round(numeric, 4),
+                    "difference_meV_per_angstrom": _short(1e3 * (force - numeric)),
+                }
+            )
+    return {"forces_against_finite_differences": components} if components else {}
+
+
+def _noise(
+    found: Sequence[tuple[Atoms, Label]], plan: dict[str, Atoms], labels: dict[str, Label]
+) -> dict[str, Any]:
+    """What tighter settings change: the label noise, by setting and structure."""
+    result: dict[str, Any] = {}
+    for atoms, label in found:
+        uid, kind = atoms.info["reference"], atoms.info["subset"]
+        if kind == "displaced":
+            continue
+        tight, usual = labelled_frame(atoms, label), labelled_frame(plan[uid], labels[uid])
+        changes = compare_frames(usual, tight)
+        if kind == "more_vacuum":  # the zero of the Fermi level moves with the cell
+            changes.pop("fermi_level_meV", None)
+        result.setdefault(kind, {})[uid] = changes
+    return {"label_noise": result} if result else {}
+
+
+def compare_frames(usual: Atoms, tight: Atoms) -> dict[str, float]:
+    """Differences of the labels of one structure under two settings, in the units of the keys."""
+    change = tight.arrays["REF_forces"] - usual.arrays["REF_forces"]
+    multipoles = tight.arrays["REF_multipoles"] - usual.arrays["REF_multipoles"]
+    energy = tight.info["REF_energy"] - usual.info["REF_energy"]
+    result = {
+        "energy_meV_per_atom": 1e3 * energy / len(usual),
+        "force_rms_meV_per_angstrom": 1e3 * float(np.sqrt((change**2).mean())),
+        "force_largest_meV_per_angstrom": 1e3 * float(np.abs(change).max()),
+        "charge_rms_e": float(np.sqrt((multipoles[:, 0] ** 2).mean())),
+        "atomic_dipole_rms_e_angstrom": float(np.sqrt((multipoles[:, 1:] ** 2).mean())),
+    }
+    if "REF_dipole" in usual.info:
+        result["dipole_e_angstrom"] = tight.info["REF_dipole"][2] - usual.info["REF_dipole"][2]
+        result["field_V_per_angstrom"] = (
+            tight.info["electric_field"][2] - usual.info["electric_field"][2]
+        )
+    if "REF_fermi_level" in usual.info and "REF_fermi_level" in tight.info:
+        fermi = tight.info["REF_fermi_level"] - usual.info["REF_fermi_level"]
+        result["fermi_level_meV"] = 1e3 * fermi
+    return {key: _short(value) for key, value in result.items()}
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.3g}")
