@@ -57,8 +57,9 @@ def assert_same_end(first: Path, second: Path) -> None:
     ids=["first step", "inside", "last step", "validation", "thrice"],
 )
 def test_stop_and_resume_equals_an_uninterrupted_run(
-    tmp_path: Path, stops: tuple[int, ...], schedule: str
+    tmp_path: Path, stops: tuple[int, ...], schedule: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("bench.train.schedule.PLATEAU_PATIENCE", 0)
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     _, straight, _ = train_toy(whole, schedule=schedule)
     for stop in stops:
@@ -171,10 +172,12 @@ def test_stages_train_in_their_mode_and_validate_in_the_converged_one(tmp_path: 
 def test_the_best_epoch_is_one_of_the_last_stage(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    losses = iter([1.0, 9.0, 8.0, 8.5])
+    losses = iter([2.0, 1.0, 9.0, 8.0])
     monkeypatch.setattr("bench.train.sums.ErrorSums.loss", fake_losses(losses))
-    train_toy(tmp_path, epochs=4, direct_fraction=0.5)
-    assert read_checkpoint(tmp_path / BEST)["epoch"] == 3
+    monkeypatch.setattr("bench.train.schedule.PLATEAU_PATIENCE", 0)
+    train_toy(tmp_path, epochs=4, direct_fraction=0.5, schedule="plateau", warmup_epochs=0)
+    assert read_checkpoint(tmp_path / BEST)["epoch"] == 4
+    assert {row["learning_rate"] for row in rows(tmp_path)} == {"0.02"}  # 9 is no plateau of 1
 
 
 def fake_losses(losses: object) -> object:
