@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import Protocol, TypeAlias
 
 import torch
 from torch import Tensor
@@ -30,6 +31,10 @@ __all__ = [
     "coulomb_energy",
     "half_sphere",
 ]
+
+
+Rows: TypeAlias = Tensor | slice  # some structures of a batch
+ALL = slice(None)
 
 
 @dataclass(frozen=True)
@@ -70,10 +75,26 @@ class Maps:
         """
         return (self.potential_average * p).sum(dim=-1)
 
+    def potential(self, p: Tensor, rows: Rows = ALL) -> Tensor:
+        """[g, m] A p of the structures ``rows``, whose multipoles are p."""
+        return torch.einsum("gij,gj->gi", self.coulomb[rows], p)
 
-def coulomb_energy(maps: Maps, p: Tensor) -> Tensor:
+    def seen(self, p: Tensor, rows: Rows = ALL) -> Tensor:
+        """[g, n f] B p of the structures ``rows``, whose multipoles are p."""
+        assert self.features is not None
+        return torch.einsum("gij,gj->gi", self.features[rows], p)
+
+
+class Potential(Protocol):
+    """Anything that applies A: the dense maps or the matrix-free operator."""
+
+    def potential(self, p: Tensor) -> Tensor:
+        """[g, m] A p."""
+
+
+def coulomb_energy(maps: Potential, p: Tensor) -> Tensor:
     """[g] ½ pᵀ A p in eV, of multipoles p [g, m]."""
-    return (p * (maps.coulomb @ p[..., None])[..., 0]).sum(dim=-1) / 2
+    return (p * maps.potential(p)).sum(dim=-1) / 2
 
 
 def assemble(

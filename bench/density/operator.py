@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from bench.density.coulomb import applied_entries, by_feature, own_entries
+from bench.density.coulomb import ALL, Rows, applied_entries, by_feature, own_entries
 from bench.density.geometry import Boundary, Geometry
 from bench.density.multipoles import charge_entries, per_entry
 from bench.density.periodic import plane_waves
@@ -34,6 +34,7 @@ class CoulombOperator:
     Attributes:
         charge, applied, potential_average: [g, m] as in ``Maps``.
         mask: [g, m] bool, real entries.
+        feature_applied, feature_charge: [g, n f] as in ``Maps``.
 
     Raises:
         BenchError: if a structure has open boundaries.
@@ -65,13 +66,22 @@ class CoulombOperator:
         self.applied = applied_entries(geometry, l_max)
         self.mask = geometry.mask.repeat_interleave((l_max + 1) ** 2, dim=1)
         self.potential_average = self.slab.average(smearing_width)
+        widths = len(self.feature_widths)
+        self.feature_applied = by_feature([self.applied] * widths, l_max) if widths else None
+        self.feature_charge = by_feature([self.charge] * widths, l_max) if widths else None
 
-    def coulomb(self, p: Tensor) -> Tensor:
-        """[g, m] A p for multipoles p [g, m]."""
-        return self._sample(p, *self._structure_factor(p), self.smearing_width)
+    def cell_average_shift(self, p: Tensor) -> Tensor:
+        """[g] in eV, as in ``Maps``."""
+        return (self.potential_average * p).sum(dim=-1)
 
-    def features(self, p: Tensor) -> Tensor:
-        """[g, n f] B p for multipoles p [g, m], order as in ``Maps``."""
+    def potential(self, p: Tensor, rows: Rows = ALL) -> Tensor:
+        """[g, m] A p of the structures ``rows``, whose multipoles are p."""
+        p = self._whole_batch(p, rows)
+        return self._sample(p, *self._structure_factor(p), self.smearing_width)[rows]
+
+    def seen(self, p: Tensor, rows: Rows = ALL) -> Tensor:
+        """[g, n f] B p of the structures ``rows``, order as in ``Maps``."""
+        p = self._whole_batch(p, rows)
         factor = self._structure_factor(p)
         values = [self._sample(p, *factor, width) for width in self.feature_widths]
         if not self.feature_self_interaction:
@@ -80,7 +90,11 @@ class CoulombOperator:
                 for width in self.feature_widths
             ]
             values = [v - o * p for v, o in zip(values, own)]
-        return by_feature(values, self.l_max)
+        return by_feature(values, self.l_max)[rows]
+
+    def _whole_batch(self, p: Tensor, rows: Rows) -> Tensor:
+        """p with zeros for the structures that are not asked for."""
+        return p if isinstance(rows, slice) else torch.zeros_like(self.charge).index_put((rows,), p)
 
     def _structure_factor(self, p: Tensor) -> tuple[Tensor, Tensor]:
         """[g, k] real and imaginary part of the density of p, Gaussians left out."""

@@ -29,7 +29,7 @@ def predict_frames(
     device = next(model.parameters()).device
     predicted: list[ase.Atoms] = []
     for batch in make_loader(frames, model.graph_settings, batch_size=batch_size):
-        prediction = model(batch.to(device))
+        prediction = model(batch.to(device), report_response=True)
         for row in range(batch.num_structures):
             atoms = frames[int(batch.index[row])].copy()
             _write(atoms, batch, prediction, row)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields, replace
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +17,7 @@ from bench.config import Mode, ModelConfig
 from bench.data.batch import Batch
 from bench.density.coulomb import Maps, assemble, coulomb_energy
 from bench.density.multipoles import cell_centre, dipole
+from bench.density.operator import CoulombOperator
 from bench.errors import BenchError
 from bench.models.backbone import Backbone, NodeFeatures, random_stream
 from bench.models.facts import TrainingFacts, graph_settings
@@ -46,8 +47,11 @@ DENSITY_OPTIONS = frozenset(
         "feature_widths",
         "feature_self_interaction",
         "kspace_cutoff_factor",
+        "dense_limit",
     ]
 )
+
+AnyMaps: TypeAlias = Maps | CoulombOperator
 
 
 @dataclass(frozen=True)
@@ -58,11 +62,13 @@ class Inputs:
         batch: the structures.
         nodes: features of every atom.
         maps: Coulomb and feature maps and the applied potential, padded.
+        report_response: whether to evaluate the response's eigenvalues at the solution.
     """
 
     batch: Batch
     nodes: NodeFeatures
-    maps: Maps
+    maps: AnyMaps
+    report_response: bool = False
 
     def padded(self, per_atom: Tensor) -> Tensor:
         """[n, c] to [g, m], the layout of the maps."""
@@ -105,6 +111,7 @@ class Point(nn.Module, ABC):
         recommended: what ``training.mode=auto`` means.
         knows_total_charge: whether its energy depends on the total charge asked for.
         variational: whether the density makes the energy stationary, so that μ = −∂E/∂Q.
+        matrix_free: whether it can do without the maps' matrices for large structures.
     """
 
     predicts: ClassVar[frozenset[str]] = frozenset({"multipoles", "dipole"})
@@ -113,6 +120,7 @@ class Point(nn.Module, ABC):
     recommended: ClassVar[Mode] = Mode.implicit
     knows_total_charge: ClassVar[bool] = True
     variational: ClassVar[bool] = True
+    matrix_free: ClassVar[bool] = True
 
     atomic_energies: Tensor  # [z, 1] eV
     potential_shifts: Tensor  # [z, 1] eV Å³/e
@@ -150,6 +158,7 @@ class Point(nn.Module, ABC):
         training: bool = False,
         compute_forces: bool = True,
         compute_stress: bool = False,
+        report_response: bool = False,
     ) -> Prediction:
         """Predict everything that the point knows of a batch.
 
@@ -159,9 +168,11 @@ class Point(nn.Module, ABC):
             training: keep the graph of the forces for a second derivative.
             compute_forces: differentiate the energy with respect to positions.
             compute_stress: and with respect to a homogeneous strain (bulk structures).
+            report_response: also report the eigenvalues of the density's response, which costs
+                more than the density itself.
         """
         batch, strain = _with_gradients(batch, compute_forces, compute_stress)
-        prediction = self.predict(batch, mode)
+        prediction = self.predict(batch, mode, report_response=report_response)
         wanted = [x for x in (batch.positions, strain) if x is not None and x.requires_grad]
         if wanted:
             gradients = torch.autograd.grad(
@@ -173,12 +184,13 @@ class Point(nn.Module, ABC):
                 prediction.stress = gradients[1] / volume[:, None, None]
         return prediction if training else prediction.detached()
 
-    def predict(self, batch: Batch, mode: Mode) -> Prediction:
+    def predict(self, batch: Batch, mode: Mode, *, report_response: bool = False) -> Prediction:
         """Everything but the derivatives."""
         nodes = self.backbone(batch)
-        inputs = Inputs(batch, nodes, self.maps(batch))
+        inputs = Inputs(batch, nodes, self.maps(batch), report_response)
         density = self.density(inputs, mode)
         p = density.multipoles
+        total_charge = (inputs.maps.charge * p).sum(1)
         baseline = self.baseline(batch)
         energy = (
             baseline
@@ -186,28 +198,39 @@ class Point(nn.Module, ABC):
             + self.internal_energy(inputs, density)
             + coulomb_energy(inputs.maps, p)
             + (inputs.maps.applied * p).sum(1)
+            + self.reservoir_energy(batch, total_charge)
         )
         multipoles = inputs.per_atom(p)
         return Prediction(
             energy=energy,
             baseline=baseline,
             multipoles=multipoles,
-            total_charge=batch.per_structure(multipoles[:, 0]),
+            total_charge=total_charge,
             dipole=dipole(
                 batch.dense(multipoles), batch.dense(batch.positions), cell_centre(batch.cell)
             ),
             fermi_level=self._label_fermi_level(inputs, density),
+            chemical_potential=self._chemical_potential(inputs, density),
             density_residual=None
             if density.residual is None
             else inputs.per_atom(density.residual),
             scf=density.scf,
         )
 
-    def maps(self, batch: Batch) -> Maps:
-        """The linear maps of the batch's geometry; features only where the point uses them."""
-        config = self.config
-        return assemble(
-            batch.geometry(),
+    def reservoir_energy(self, batch: Batch, total_charge: Tensor) -> Tensor:
+        """[g] energy of the electrons exchanged with a reservoir at a fixed Fermi level, in eV."""
+        return torch.zeros_like(total_charge)
+
+    def maps(self, batch: Batch) -> AnyMaps:
+        """The linear maps of the batch's geometry; features only where the point uses them.
+
+        Matrices, or beyond ``dense_limit`` atoms per structure products with them.
+        """
+        config, geometry = self.config, batch.geometry()
+        large = geometry.mask.shape[1] > config.dense_limit and self.matrix_free
+        build = CoulombOperator if large and bool((batch.boundary > 0).all()) else assemble
+        return build(
+            geometry,
             smearing_width=config.smearing_width,
             l_max=config.l_max,
             feature_widths=config.feature_widths if self.uses_features else (),
@@ -222,20 +245,26 @@ class Point(nn.Module, ABC):
     def baseline(self, batch: Batch) -> Tensor:
         """[g] Σ E0 + Q Σ s_Z / V in eV (``bench.data.statistics.Baseline``)."""
         atomic = batch.per_structure(batch.node_attrs.double() @ self.atomic_energies)[:, 0]
-        return atomic + batch.total_charge * self._average_shift(batch)
+        return atomic + batch.total_charge * self.average_shift(batch)
 
-    def _average_shift(self, batch: Batch) -> Tensor:
+    def average_shift(self, batch: Batch) -> Tensor:
         """[g] Σ s_Z / V in V: zero of the labels' potential against that of smeared charges."""
         shift = batch.per_structure(batch.node_attrs.double() @ self.potential_shifts)[:, 0]
         volume = torch.linalg.det(batch.cell).abs()
         return torch.where(batch.boundary > 0, shift / volume, torch.zeros_like(shift))
 
+    def _chemical_potential(self, inputs: Inputs, density: Density) -> Tensor | None:
+        """[g] −∂E/∂Q of the energy, baseline included."""
+        if density.fermi_level is None:
+            return None
+        return density.fermi_level - self.average_shift(inputs.batch)
+
     def _label_fermi_level(self, inputs: Inputs, density: Density) -> Tensor | None:
-        """[g] the Fermi level in the labels' zero of potential."""
+        """[g] the Fermi level in the labels' zero of potential, the cell average."""
         if density.fermi_level is None:
             return None
         average = inputs.maps.cell_average_shift(density.multipoles)
-        return density.fermi_level + average - self._average_shift(inputs.batch)
+        return density.fermi_level + average - self.average_shift(inputs.batch)
 
 
 def build_point(

@@ -24,7 +24,9 @@ class Prediction:
         multipoles: [n, 4] in e and e Å, order (q, d_y, d_z, d_x).
         total_charge: [g] in e, Σ q_i.
         dipole: [g, 3] in e Å, Cartesian.
-        fermi_level: [g] in eV, in the labels' zero; NaN where undefined.
+        fermi_level: [g] in eV, in the labels' zero, the cell's average; NaN where undefined.
+        chemical_potential: [g] in eV, −∂E/∂Q: the same but for a charged slab's correction, whose
+            average over the cell is not zero.
         density_residual: [n, 4] of direct training: F(p_ref) − p_ref (e, e Å) or the projected
             gradient ∂E/∂p at p_ref (eV/e, eV/(e Å)).
         scf: health of the solve; None for points without one.
@@ -38,6 +40,7 @@ class Prediction:
     total_charge: Tensor | None = None
     dipole: Tensor | None = None
     fermi_level: Tensor | None = None
+    chemical_potential: Tensor | None = None
     density_residual: Tensor | None = None
     scf: ScfReport | None = None
 

@@ -8,119 +8,157 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from bench.config import Mode, ModelConfig
-from bench.models.base import Density, Inputs, Point
+from bench.config import Mode, ModelConfig, Update
+from bench.density.coulomb import Maps
+from bench.models.base import Density, Inputs
 from bench.models.facts import TrainingFacts
 from bench.models.heads import MultipoleHead, ScalarHead
-from bench.models.linear import LinearDensity, solve_density, update_once
+from bench.models.self_consistent import SelfConsistentPoint
+from bench.models.updates import NeighbourAverage, NonlinearResponse, Seen, induced
+from bench.scf.problem import Linear, LinearMap, LocalFixedPoint, Problem, Rows
 
 # The response n·(∂F/∂μ) of an atom stays above this, or μ would be undetermined (e/V).
 MIN_RESPONSE = 1e-3
 RESPONSE_SCALE = 0.05  # e/V and e Å²/V, where responses start
 
 
-class ScfFixedPoint(Point):
-    """p_i = p_i⁰(h) − Σ_w k_iw u_iw, u the potential (and gradient) seen by Gaussians of width w.
+class ScfFixedPoint(SelfConsistentPoint):
+    """p_i = p_i⁰(h) − Σ_w k_iw u_iw (+ a saturating response), u the potential features.
 
     The gains k are positive: the response has the sign of a dielectric, so that self-consistency
-    exists.  E = E_sr + E_nonlocal(u) + ½ pᵀAp + v_app·p at the solution (eqs 41, 42).
+    exists.  ``update=mlp`` adds a non-linear response of the atom to what it sees,
+    ``update=many_body`` also to what its neighbours see.
+    E = E_sr + E_nonlocal(u) + ½ pᵀAp + v_app·p at the solution (eqs 41, 42).
     """
 
-    predicts: ClassVar[frozenset[str]] = frozenset({"multipoles", "dipole", "fermi_level"})
-    options: ClassVar[frozenset[str]] = frozenset({"nonlocal_energy"})
-    modes: ClassVar[tuple[Mode, ...]] = (Mode.direct, Mode.implicit, Mode.staged)
+    options: ClassVar[frozenset[str]] = SelfConsistentPoint.options | {"update", "nonlocal_energy"}
     recommended: ClassVar[Mode] = Mode.staged
     variational: ClassVar[bool] = False
 
     def __init__(self, config: ModelConfig, facts: TrainingFacts, *, dtype: torch.dtype) -> None:
         super().__init__(config, facts, dtype=dtype)
         scalars, vectors = self.backbone.num_scalars, self.backbone.num_vectors
-        widths, self.l_max = len(config.feature_widths), config.l_max
+        self.widths, self.l_max = len(config.feature_widths), config.l_max
         self.local = MultipoleHead(
             scalars, vectors, mean_charges=self.mean_charges, l_max=self.l_max
         )
-        self.gains = ScalarHead(scalars, len(facts.elements), outputs=widths * (self.l_max + 1))
-        norms = torch.tensor(facts.feature_norms, dtype=torch.float64)
+        outputs = self.widths * (self.l_max + 1)
+        self.gains = ScalarHead(scalars, len(facts.elements), outputs=outputs)
+        norms = torch.tensor(facts.feature_norms, dtype=torch.float64).reshape(-1, self.widths)
         self.nonlocal_energy = (
-            NonlocalEnergy(scalars, widths, norms) if config.nonlocal_energy else None
+            NonlocalEnergy(scalars, norms.flatten()) if config.nonlocal_energy else None
         )
+        self.neighbours: NeighbourAverage | None = None
+        self.nonlinear: NonlinearResponse | None = None
+        if config.update is Update.many_body:
+            self.neighbours = NeighbourAverage(
+                scalars, r_max=config.r_max, avg_num_neighbors=facts.avg_num_neighbors
+            )
+            norms = torch.cat([norms, norms], dim=1)
+        if config.update is not Update.linear:
+            self.nonlinear = NonlinearResponse(
+                scalars, norms.flatten(), widths=norms.shape[1], l_max=self.l_max
+            )
 
     @property
     def uses_features(self) -> bool:
         """The density responds to the potential."""
         return True
 
-    def density(self, inputs: Inputs, mode: Mode) -> Density:
-        """The self-consistent density, or one update of the reference in direct mode."""
-        problem = self.problem(inputs)
-        if mode is Mode.direct:
-            return update_once(problem, inputs, inputs.reference_density(self.l_max))
-        return solve_density(problem, inputs, report_response=not self.training)
+    def problem(self, inputs: Inputs) -> Problem:
+        """p = F(h, B p + b + μ c)."""
+        return self._linear(inputs) if self.nonlinear is None else self._nonlinear(inputs)
 
-    def problem(self, inputs: Inputs) -> LinearDensity:
-        """(1 − R B) p = p⁰ + R b + μ R c, with R = −k local."""
-        maps, batch = inputs.maps, inputs.batch
-        assert maps.features is not None
+    def local_guess(self, inputs: Inputs) -> Tensor:
+        """p⁰(h)."""
+        return inputs.padded(self.local(inputs.nodes, inputs.batch.node_attrs))
+
+    def _linear(self, inputs: Inputs) -> Linear:
+        """(1 − R B) p − μ R c = p⁰ + R b with R = −k."""
+        maps, gains = inputs.maps, self._positive_gains(inputs)
         assert maps.feature_applied is not None and maps.feature_charge is not None
-        gains = batch.dense(self.positive_gains(inputs))  # [g, n, l, w]
-        loop = induced(gains, maps.features)
-        column = induced(gains, maps.feature_charge)
-        return LinearDensity(
-            matrix=torch.eye(loop.shape[1], dtype=loop.dtype, device=loop.device) - loop,
-            constant=inputs.padded(self.local(inputs.nodes, batch.node_attrs))
-            + induced(gains, maps.feature_applied),
-            fermi_column=column,
-            response=loop,
-            response_column=column,
+
+        def respond(features: Tensor, rows: Rows = slice(None)) -> Tensor:
+            seen = Seen.split(features, atoms=gains.shape[1], widths=self.widths)
+            return induced(gains[rows], seen)
+
+        def product(p: Tensor, rows: Rows) -> Tensor:
+            return p - respond(maps.seen(p, rows), rows)
+
+        matrix = None
+        if isinstance(maps, Maps):
+            assert maps.features is not None
+            loop = respond(maps.features)
+            matrix = torch.eye(loop.shape[1], dtype=loop.dtype, device=loop.device) - loop
+        return Linear(
+            constraint=self.constraint(inputs),
+            matrix=product if matrix is None else matrix,
+            rhs=self.local_guess(inputs) + respond(maps.feature_applied),
+            column=-respond(maps.feature_charge),
+            scale=torch.ones_like(maps.charge),
         )
 
-    def positive_gains(self, inputs: Inputs) -> Tensor:
-        """[n, l, w] response of each atom to each feature, in e/V and e Å²/V."""
+    def _nonlinear(self, inputs: Inputs) -> LocalFixedPoint:
+        gains = self._positive_gains(inputs)
+        local, scalars = self.local_guess(inputs), inputs.batch.dense(inputs.nodes.scalars)
+        atoms, nonlinear = gains.shape[1], self.nonlinear
+        assert nonlinear is not None
+
+        def response(features: Tensor, rows: Rows) -> Tensor:
+            seen = Seen.split(features.flatten(1), atoms=atoms, widths=nonlinear.widths)
+            own = Seen(seen.potentials[:, :, : self.widths], seen.gradients[:, :, : self.widths])
+            linear = local[rows] + induced(gains[rows], own)
+            added: Tensor = nonlinear(scalars[rows], seen)
+            return linear.reshape(added.shape) + added
+
+        features, applied, charge = self._extended_features(inputs)
+        return LocalFixedPoint(
+            constraint=self.constraint(inputs),
+            response_function=response,
+            features=features,
+            feature_applied=applied,
+            feature_charge=charge,
+            num_atoms=atoms,
+        )
+
+    def _extended_features(self, inputs: Inputs) -> tuple[LinearMap, Tensor, Tensor]:
+        """B, b and c, with the neighbours' share where the update sees it."""
+        maps, neighbours = inputs.maps, self.neighbours
+        assert maps.feature_applied is not None and maps.feature_charge is not None
+        features = maps.features if isinstance(maps, Maps) else maps.seen
+        assert features is not None
+        if neighbours is None:
+            return features, maps.feature_applied, maps.feature_charge
+        matrix = neighbours.matrix(inputs.batch, inputs.nodes.scalars)
+
+        def extend(values: Tensor, rows: Rows = slice(None)) -> Tensor:
+            return neighbours.extend(matrix[rows], values, widths=self.widths)
+
+        def seen(p: Tensor, rows: Rows) -> Tensor:
+            return extend(maps.seen(p, rows), rows)
+
+        extended = extend(features) if isinstance(features, Tensor) else seen
+        return extended, extend(maps.feature_applied), extend(maps.feature_charge)
+
+    def _positive_gains(self, inputs: Inputs) -> Tensor:
+        """[g, n, l, w] linear response of each atom to each feature, in e/V and e Å²/V."""
         raw: Tensor = self.gains(inputs.nodes, inputs.batch.node_attrs)
         gains = MIN_RESPONSE + RESPONSE_SCALE * softplus(raw)
-        return gains.reshape(len(raw), self.l_max + 1, -1)
+        return inputs.batch.dense(gains.reshape(len(raw), self.l_max + 1, -1))
 
     def internal_energy(self, inputs: Inputs, density: Density) -> Tensor:
         """[g] E_nonlocal of the features at the solution."""
         if self.nonlocal_energy is None:
             return super().internal_energy(inputs, density)
         maps, mu = inputs.maps, density.fermi_level
-        assert maps.features is not None and mu is not None
-        assert maps.feature_applied is not None and maps.feature_charge is not None
-        features = torch.einsum("gfm,gm->gf", maps.features, density.multipoles)
-        features = features + maps.feature_applied + mu[:, None] * maps.feature_charge
-        energies = self.nonlocal_energy(inputs.nodes.scalars, inputs.per_atom(features))
-        return inputs.batch.per_structure(energies)
-
-
-def induced(gains: Tensor, features: Tensor) -> Tensor:
-    """Multipoles that potential features induce: charges follow −v, dipoles −∇v.
-
-    Args:
-        gains: [g, n, l, w], positive.
-        features: [g, n f, ...], in the order of the maps.
-
-    Returns:
-        [g, n c, ...] in the order of the multipoles.
-    """
-    potentials, gradients = split_features(features, *gains.shape[1:])
-    charge = -torch.einsum("gnw,gnw...->gn...", gains[:, :, 0], potentials)[:, :, None]
-    if gains.shape[2] == 1:
-        return charge.flatten(1, 2)
-    dipole = -torch.einsum("gnw,gnwx...->gnx...", gains[:, :, 1], gradients)
-    return torch.cat([charge, dipole], dim=2).flatten(1, 2)
-
-
-def split_features(
-    features: Tensor, atoms: int, l_count: int, widths: int
-) -> tuple[Tensor, Tensor]:
-    """[g, n f, ...] to potentials [g, n, w, ...] and gradients [g, n, w, 3, ...] (y, z, x)."""
-    rest = features.shape[2:]
-    per_atom = features.reshape(len(features), atoms, -1, *rest)
-    gradients = per_atom[:, :, widths:].reshape(
-        len(features), atoms, (l_count - 1) * widths, 3, *rest
-    )
-    return per_atom[:, :, :widths], gradients
+        assert mu is not None and maps.feature_applied is not None
+        assert maps.feature_charge is not None
+        features = maps.seen(density.multipoles) + maps.feature_applied
+        features = features + mu[:, None] * maps.feature_charge
+        atoms = int(inputs.batch.num_atoms.max())
+        seen = Seen.split(features, atoms=atoms, widths=self.widths)
+        energies = self.nonlocal_energy(inputs.batch.dense(inputs.nodes.scalars), seen)
+        return inputs.batch.per_structure(inputs.batch.flat(energies))
 
 
 class NonlocalEnergy(nn.Module):
@@ -128,28 +166,22 @@ class NonlocalEnergy(nn.Module):
 
     Args:
         num_scalars: invariant node features.
-        num_widths: feature widths.
         norms: [(l, width)] RMS of the features, their unit inside the network.
     """
 
-    units: Tensor  # [(l, width)]
+    norms: Tensor
 
-    def __init__(self, num_scalars: int, num_widths: int, norms: Tensor) -> None:
+    def __init__(self, num_scalars: int, norms: Tensor) -> None:
         super().__init__()
-        self.num_widths = num_widths
-        units = torch.cat([norms[:num_widths], norms[num_widths:].square()])
-        self.register_buffer("units", units)
-        inputs, width = num_scalars + len(norms), 16
+        self.register_buffer("norms", norms)
         self.network = nn.Sequential(
-            nn.Linear(inputs, width, dtype=torch.float64),
+            nn.Linear(num_scalars + len(norms), 16, dtype=torch.float64),
             nn.SiLU(),
-            nn.Linear(width, 1, bias=False, dtype=torch.float64),
+            nn.Linear(16, 1, bias=False, dtype=torch.float64),
         )
 
-    def forward(self, scalars: Tensor, features: Tensor) -> Tensor:
-        """[n] in eV from invariants [n, s] and potential features [n, f]."""
-        potentials = features[:, : self.num_widths]
-        squares = features[:, self.num_widths :].reshape(len(features), -1, 3).square().sum(-1)
-        invariants = torch.cat([potentials, squares], dim=1) / self.units
-        energy: Tensor = self.network(torch.cat([scalars, invariants], dim=1))[:, 0]
-        return energy
+    def forward(self, scalars: Tensor, seen: Seen) -> Tensor:
+        """[g, n] in eV from invariants [g, n, s] and what the atoms see."""
+        inputs = torch.cat([scalars, seen.invariants(self.norms)], dim=2)
+        energies: Tensor = self.network(inputs)[:, :, 0]
+        return energies

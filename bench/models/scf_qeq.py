@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from bench.config import Mode, ModelConfig
-from bench.models.base import Density, Inputs, Point
+from bench.config import ModelConfig
+from bench.density.coulomb import Maps
+from bench.models.base import Density, Inputs
 from bench.models.facts import TrainingFacts
 from bench.models.heads import ScalarHead, VectorHead
-from bench.models.linear import LinearDensity, project_neutral, solve_density
+from bench.models.self_consistent import VariationalPoint
+from bench.scf.problem import Linear, Rows
 
 HARDNESS_SCALE = 5.0  # eV/e², the order of atomic hardnesses beyond the Gaussians' self-energy
 SELF_ENERGY = 5.4  # eV/e², of a Gaussian of 1.5 Å: only sets where training starts
 
 
-class ScfQeq(Point):
+class ScfQeq(VariationalPoint):
     """E = Σ χ_i q_i + ½ J_i q_i² (+ b_i·d_i + ½ κ_i |d_i|²) + ½ pᵀAp + v_app·p, κ = 1/α.
 
     QEq, 4G-HDNNP, MACE-QEq, kQEq; with l_max = 1 also atomic dipoles.
     """
-
-    predicts: ClassVar[frozenset[str]] = frozenset({"multipoles", "dipole", "fermi_level"})
-    modes: ClassVar[tuple[Mode, ...]] = (Mode.direct, Mode.implicit, Mode.staged)
 
     def __init__(self, config: ModelConfig, facts: TrainingFacts, *, dtype: torch.dtype) -> None:
         super().__init__(config, facts, dtype=dtype)
@@ -36,24 +33,29 @@ class ScfQeq(Point):
         self.hardness = ScalarHead(scalars, elements, outputs=1 + config.l_max)
         self.dipole_source = VectorHead(vectors, outputs=1) if config.l_max > 0 else None
 
-    def density(self, inputs: Inputs, mode: Mode) -> Density:
-        """The minimum at fixed total charge; in direct mode the reference density."""
+    def problem(self, inputs: Inputs) -> Linear:
+        """(J + A) p + μ n = −χ − v_app."""
         source, stiffness = self.functional(inputs)
-        gradient = source + inputs.maps.applied
-        matrix = torch.diag_embed(stiffness) + inputs.maps.coulomb
-        if mode is Mode.direct:
-            reference = inputs.reference_density(self.config.l_max)
-            slope = gradient + torch.einsum("gij,gj->gi", matrix, reference)
-            return Density(reference, residual=project_neutral(slope, inputs.maps))
-        safe = torch.where(inputs.maps.mask, stiffness, torch.ones_like(stiffness))
-        problem = LinearDensity(
-            matrix=matrix,
-            constant=-gradient,
-            fermi_column=-inputs.maps.charge,
-            response=-inputs.maps.coulomb / safe[:, :, None],
-            response_column=-inputs.maps.charge / safe,
+        maps = inputs.maps
+
+        def product(p: Tensor, rows: Rows) -> Tensor:
+            return stiffness[rows] * p + maps.potential(p, rows)
+
+        return Linear(
+            constraint=self.constraint(inputs),
+            positive_definite=True,
+            matrix=product
+            if not isinstance(maps, Maps)
+            else torch.diag_embed(stiffness) + maps.coulomb,
+            rhs=-source - maps.applied,
+            column=maps.charge,
+            scale=stiffness,
         )
-        return solve_density(problem, inputs, report_response=not self.training)
+
+    def local_guess(self, inputs: Inputs) -> Tensor:
+        """Isolated atoms: −χ / J."""
+        source, stiffness = self.functional(inputs)
+        return -source / torch.where(inputs.maps.mask, stiffness, torch.ones_like(stiffness))
 
     def internal_energy(self, inputs: Inputs, density: Density) -> Tensor:
         """[g] Σ χ q + ½ J q² (+ b·d + ½ κ d²)."""

@@ -20,7 +20,7 @@ class ShortRange(Point):
         """There is none."""
         raise NotImplementedError("short_range has no density")
 
-    def predict(self, batch: Batch, mode: Mode) -> Prediction:
+    def predict(self, batch: Batch, mode: Mode, *, report_response: bool = False) -> Prediction:
         """Energy only."""
         baseline = self.baseline(batch)
         site_energies = self.backbone(batch).energy

@@ -241,6 +241,12 @@ class Linear(Problem):
         residual = self.rhs - _apply(self.matrix, p, self.rows) - mu[:, None] * self.column
         return _masked(residual, self.constraint.mask)
 
+    def linearise(self, p: Tensor, mu: Tensor) -> tuple[Tensor, Tensor]:
+        """M and c."""
+        if isinstance(self.matrix, Tensor):
+            return self.matrix, self.column
+        return super().linearise(p, mu)
+
     def diagonal(self, p: Tensor) -> Tensor:
         """[g, m] the scale, 1 where padded."""
         return torch.where(self.constraint.mask, self.scale, torch.ones_like(self.scale)).detach()

@@ -21,8 +21,8 @@ def test_products_are_those_of_the_dense_maps(l_max: int, own: bool) -> None:
     p = multipoles(batch, l_max)
     assert dense.features is not None
     for found, matrix in (
-        (operator.coulomb(p), dense.coulomb),
-        (operator.features(p), dense.features),
+        (operator.potential(p), dense.coulomb),
+        (operator.seen(p), dense.features),
     ):
         expected = (matrix @ p[..., None])[..., 0]
         torch.testing.assert_close(found, expected, rtol=0, atol=1e-12 * expected.abs().max())
@@ -36,7 +36,7 @@ def test_forces_are_those_of_the_dense_maps() -> None:
     p = multipoles(batch)
     options = {"smearing_width": 1.3, "l_max": 1}
     products = [
-        CoulombOperator(batch, **options).coulomb(p),
+        CoulombOperator(batch, **options).potential(p),
         (assemble(batch, **options).coulomb @ p[..., None])[..., 0],
     ]
     slopes = [torch.autograd.grad((p * v).sum(), batch.positions)[0] for v in products]
@@ -48,8 +48,8 @@ def test_operator_is_symmetric() -> None:
     operator = CoulombOperator(batch, smearing_width=1.0, l_max=1)
     p, other = multipoles(batch), multipoles(batch, seed=11)
     torch.testing.assert_close(
-        (other * operator.coulomb(p)).sum(1),
-        (p * operator.coulomb(other)).sum(1),
+        (other * operator.potential(p)).sum(1),
+        (p * operator.potential(other)).sum(1),
         rtol=1e-12,
         atol=0,
     )

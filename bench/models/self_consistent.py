@@ -1,0 +1,187 @@
+"""Points whose density solves equations: one way from the equations to energy and gradients."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import replace
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from bench.config import Ensemble, Guess, Mode, Solver
+from bench.data.batch import Batch
+from bench.errors import BenchError
+from bench.models.base import Density, Inputs, Point
+from bench.scf.direct import direct_report, solve_bordered
+from bench.scf.implicit import differentiable, solve_matrix_free, unrolled
+from bench.scf.problem import Constraint, Linear, Problem
+from bench.scf.solve import response_range, solve
+
+CHORD_STEPS_FOR_FORCES = 1  # first derivatives; training on forces needs the default of two
+
+
+class SelfConsistentPoint(Point):
+    """A point that states its equations as a ``Problem`` and leaves the rest to this class."""
+
+    predicts: ClassVar[frozenset[str]] = frozenset({"multipoles", "dipole", "fermi_level"})
+    options: ClassVar[frozenset[str]] = frozenset(
+        {
+            "solver",
+            "tolerance",
+            "max_iterations",
+            "mixing",
+            "initial_density",
+            "ensemble",
+            "fermi_level",
+        }
+    )
+    modes: ClassVar[tuple[Mode, ...]] = (Mode.direct, Mode.unrolled, Mode.implicit, Mode.staged)
+
+    unrolled_steps: int = 10
+    unrolled_mixing: float = 0.3
+
+    @abstractmethod
+    def problem(self, inputs: Inputs) -> Problem:
+        """The equations of the batch's densities."""
+
+    @abstractmethod
+    def local_guess(self, inputs: Inputs) -> Tensor:
+        """[g, m] where iterations start: what the atoms would carry without each other."""
+
+    def density(self, inputs: Inputs, mode: Mode) -> Density:
+        """The density by the mode asked for; at a converged one, every derivative is exact."""
+        problem = self.problem(inputs)
+        if mode is Mode.direct:
+            return self.at_reference(problem, inputs)
+        if mode is Mode.unrolled:
+            steps, mixing = self.unrolled_steps, self.unrolled_mixing
+            solution = unrolled(problem, self.guess(inputs), steps=steps, mixing=mixing)
+            return Density(solution.p, solution.mu, scf=solution.report)
+        density = self.converged(problem, inputs)
+        return _with_response(problem, density) if inputs.report_response else density
+
+    def at_reference(self, problem: Problem, inputs: Inputs) -> Density:
+        """Direct training: the energy at the reference density, and what one update changes there.
+
+        The energy of the updated density would be no use: what one update leaves wrong, A
+        amplifies a hundredfold.
+        """
+        reference = inputs.reference_density(self.config.l_max)
+        once = unrolled(problem, reference, steps=1, mixing=1.0)
+        return Density(reference, once.mu, residual=once.p - reference)
+
+    def converged(self, problem: Problem, inputs: Inputs) -> Density:
+        """The self-consistent density as a differentiable function of all parameters."""
+        config = self.config
+        if isinstance(problem, Linear) and config.solver in (Solver.auto, Solver.direct):
+            return _linear_density(problem, config.tolerance)
+        solution = solve(
+            problem,
+            self.guess(inputs),
+            solver=config.solver,
+            mixing=config.mixing,
+            tolerance=config.tolerance,
+            max_iterations=config.max_iterations,
+        )
+        if self.training:
+            p, mu = differentiable(problem, solution)
+        else:
+            p, mu = differentiable(problem, solution, steps=CHORD_STEPS_FOR_FORCES)
+        return Density(p, mu, scf=solution.report)
+
+    def guess(self, inputs: Inputs) -> Tensor:
+        """[g, m] the first density that the configuration asks for."""
+        if self.config.initial_density is Guess.reference:
+            return inputs.reference_density(self.config.l_max)
+        local = self.local_guess(inputs)
+        return local if self.config.initial_density is Guess.local else torch.zeros_like(local)
+
+    def reservoir_energy(self, batch: Batch, total_charge: Tensor) -> Tensor:
+        """[g] μQ at a fixed Fermi level, so that the energy is Ω = E + μQ, and the baseline's
+        share of charge that the batch's total charge does not know of."""
+        if self.config.ensemble is Ensemble.constant_charge:
+            return torch.zeros_like(total_charge)
+        extra = (total_charge - batch.total_charge) * self.average_shift(batch)
+        return self.fixed_fermi_level * total_charge + extra
+
+    @property
+    def fixed_fermi_level(self) -> float:
+        """The Fermi level (eV) that the configuration fixes.
+
+        Raises:
+            BenchError: the ensemble needs one and there is none.
+        """
+        if self.config.fermi_level is None:
+            raise BenchError(
+                "model.ensemble=constant_fermi_level needs a Fermi level.",
+                "Set model.fermi_level to eV relative to the cell's average potential.",
+            )
+        return self.config.fermi_level
+
+    def constraint(self, inputs: Inputs, *, responds: Tensor | None = None) -> Constraint:
+        """What fixes μ.
+
+        Args:
+            inputs: the batch.
+            responds: [g] bool, structures whose charge responds to μ; all unless given.
+        """
+        batch, maps = inputs.batch, inputs.maps
+        everywhere = torch.ones_like(batch.total_charge, dtype=torch.bool)
+        bordered = everywhere if responds is None else responds
+        given = torch.zeros_like(batch.total_charge)
+        if self.config.ensemble is Ensemble.constant_fermi_level:
+            bordered = torch.zeros_like(bordered)
+            given = given + self.fixed_fermi_level + self.average_shift(batch)
+        return Constraint(
+            charge=maps.charge,
+            total_charge=batch.total_charge,
+            bordered=bordered,
+            mask=maps.mask,
+            fermi_level=given,
+        )
+
+
+class VariationalPoint(SelfConsistentPoint):
+    """A point whose density minimises its energy at Σq = Q."""
+
+    def at_reference(self, problem: Problem, inputs: Inputs) -> Density:
+        """Direct training: energy and its gradient at the reference, at fixed Q (eq 75)."""
+        reference = inputs.reference_density(self.config.l_max)
+        gradient = -problem.residual(reference, torch.zeros_like(inputs.batch.total_charge))
+        charge = inputs.maps.charge
+        mean = (gradient * charge).sum(1) / charge.sum(1)  # −μ, were it stationary
+        return Density(reference, -mean, residual=gradient - mean[:, None] * charge)
+
+
+def _with_response(problem: Problem, density: Density) -> Density:
+    """Add the extreme eigenvalues of the response to the report."""
+    assert density.scf is not None and density.fermi_level is not None
+    p, mu = density.multipoles.detach(), density.fermi_level.detach()
+    with torch.no_grad():
+        low, high = response_range(problem, p, mu)
+    report = replace(density.scf, response_min=low, response_max=high)
+    return replace(density, scf=report)
+
+
+def _linear_density(problem: Linear, tolerance: float) -> Density:
+    """Direct where the matrix is there, matrix-free where it is not."""
+    if not isinstance(problem.matrix, Tensor):
+        p, mu, report = solve_matrix_free(problem, tolerance=tolerance)
+        return Density(p, mu, scf=report)
+    limits = problem.constraint
+    p, mu = solve_bordered(
+        problem.matrix,
+        problem.rhs - limits.fermi_level[:, None] * problem.column,
+        limits.charge,
+        limits.total_charge,
+        limits.bordered,
+        limits.mask,
+        column=problem.column,
+    )
+    mu = torch.where(limits.bordered, mu, limits.fermi_level)
+    with torch.no_grad():
+        report = direct_report(
+            problem.residual(p, mu), limits.error(p, mu), limits.mask, tolerance=tolerance
+        )
+    return Density(p, mu, scf=report)
