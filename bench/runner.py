@@ -31,7 +31,7 @@ def run(config: RunConfig) -> Path:
         RunFailed: the run diverged or failed; its folder says why.
         KeyboardInterrupt: interrupted with everything saved; the same call resumes it.
     """
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, markup=False, soft_wrap=True)
     identity = identify(config, dataset_checksum(config.system))
     folder = RunFolder.of(config, identity.run_id)
     if folder.status is Status.diverged:
@@ -52,6 +52,7 @@ def compute(config: RunConfig, identity: Identity, folder: RunFolder, console: C
     model = build_model(config, dataset)
     with folder.recording():
         folder.write_text("config.yaml", yaml.safe_dump(plain(config), sort_keys=False))
+        folder.write_json("facts.json", model.facts.to_dict())
         with session(folder, identity, config) as this, mirrored(folder, config):
             outcome = train(model, dataset, config, folder, console)
             if outcome.status == "diverged":

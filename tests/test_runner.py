@@ -13,9 +13,11 @@ from bench import runner
 from bench.cli import main
 from bench.compose import compose
 from bench.config import RunConfig
-from bench.data.statistics import TrainingMeans
+from bench.data.statistics import Baseline, TrainingMeans
 from bench.errors import BenchError
 from bench.evaluate.records import Evaluation, record
+from bench.models.facts import TrainingFacts
+from bench.models.load import load_facts
 from bench.results import Diverged, RunFailed, RunFolder, Status
 from bench.train.interrupt import Interrupted
 
@@ -32,6 +34,14 @@ METRICS_RUN_KEYS = {
     "seconds",
 }
 
+FACTS = TrainingFacts(
+    baseline=Baseline((1,), (-13.6,), (0.1,)),
+    avg_num_neighbors=1.0,
+    force_scale=0.5,
+    mean_charges=(0.0,),
+    feature_norms=(1.0, 1.0, 0.3, 0.2),
+)
+
 
 class Rooms:
     """Stand-ins that count their calls; ``training`` may raise."""
@@ -47,7 +57,7 @@ class Rooms:
         rooms = {
             "dataset_checksum": lambda system: "d" * 64,
             "load_dataset": lambda system: self.dataset,
-            "build_model": lambda config, dataset: "model",
+            "build_model": lambda config, dataset: SimpleNamespace(facts=FACTS),
             "train": self.train,
             "training_means": lambda frames: TrainingMeans([0.0, 0.0, 0.5], None, {}),
             "predict_frames": lambda model, frames, batch_size: [a.copy() for a in frames],
@@ -88,6 +98,7 @@ def test_a_run_leaves_everything_a_reader_needs(rooms, config, capsys):
     assert path.parent.parts[-3:] == ("results", "pt_water", "scf_qeq")
     assert RunFolder(path).status is Status.done
     assert len(read(path / "predictions.extxyz", ":")) == 2
+    assert load_facts(path) == FACTS
     assert json.loads((path / "training_means.json").read_text())["dipole"] == [0.0, 0.0, 0.5]
     metrics = json.loads((path / "metrics.json").read_text())
     assert metrics["run"].keys() == METRICS_RUN_KEYS

@@ -120,7 +120,7 @@ def check_frame(atoms: ase.Atoms, where: str, required: list[str]) -> None:
         _check_finite(atoms.info.get(key, atoms.arrays.get(key)), key, where)
     _check_label_shapes(atoms, where)
     boundary = boundary_of(atoms.cell.array, atoms.pbc, where)
-    _check_field(atoms, boundary, where)
+    check_field(atoms, boundary, where)
 
 
 def _check_finite(value: Any, key: str, where: str) -> None:
@@ -152,7 +152,17 @@ def _check_label_shapes(atoms: ase.Atoms, where: str) -> None:
         )
 
 
-def _check_field(atoms: ase.Atoms, boundary: Boundary, where: str) -> None:
+def check_field(atoms: ase.Atoms, boundary: Boundary, where: str) -> None:
+    """Refuse a field that is no vector of three or has a component along a periodic axis.
+
+    Args:
+        atoms: with ``electric_field`` in its info.
+        boundary: of the structure.
+        where: names it in the message.
+
+    Raises:
+        BenchError: with the field.
+    """
     field = np.asarray(atoms.info[names.ELECTRIC_FIELD_KEY], dtype=float)
     if field.shape != (3,):
         raise BenchError(f"{where}: electric_field has shape {field.shape}, expected (3,) in V/Å.")

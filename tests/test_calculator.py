@@ -1,0 +1,175 @@
+"""ASE sees the numbers that the model gives, in ASE's units, order and conventions."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from ase import units
+from ase.calculators.calculator import PropertyNotImplementedError, SCFError
+from ase.calculators.fd import calculate_numerical_stress
+from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
+from ase.md.verlet import VelocityVerlet
+
+from bench.calculator import BenchCalculator
+from bench.errors import BenchError
+from bench.evaluate.predict import predict_frames
+from bench.models.prediction import Prediction
+from bench.scf.report import ScfReport
+from tests.models.test_points import POINTS, build
+from tests.structures import bulk, cluster, slab
+from tests.trained import write_run
+
+
+@pytest.fixture(scope="module", params=POINTS)
+def model(request):
+    return build(request.param)
+
+
+@pytest.fixture(scope="module")
+def qeq():
+    return build("scf_qeq")
+
+
+@pytest.mark.parametrize("structure", [slab, bulk, cluster])
+def test_numbers_are_those_of_predict_frames(model, structure):
+    atoms = structure()
+    (expected,) = predict_frames(model, [atoms], batch_size=1)
+    atoms.calc = BenchCalculator(model)
+    assert atoms.get_potential_energy() == expected.info["PRED_energy"]
+    np.testing.assert_array_equal(atoms.get_forces(), expected.arrays["PRED_forces"])
+    if "multipoles" in model.predicts:
+        charges = expected.arrays["PRED_multipoles"][:, 0]
+        np.testing.assert_array_equal(atoms.get_charges(), charges)
+        if structure is not bulk:
+            defined = [2] if structure is slab else [0, 1, 2]
+            predicted = expected.info["PRED_dipole"][defined]
+            np.testing.assert_array_equal(atoms.get_dipole_moment()[defined], predicted)
+
+
+@pytest.mark.parametrize("structure", [slab, bulk, cluster])
+def test_forces_are_finite_differences_of_the_energy(qeq, structure):
+    atoms = structure()
+    atoms.calc = BenchCalculator(qeq)
+    forces, step = atoms.get_forces(), 1e-3
+    for atom, axis in [(1, 2), (len(atoms) - 1, 0)]:
+        energies = []
+        for sign in (1, -1):
+            atoms.positions[atom, axis] += sign * step
+            energies.append(atoms.get_potential_energy())
+            atoms.positions[atom, axis] -= sign * step
+        slope = (energies[0] - energies[1]) / (2 * step)
+        assert forces[atom, axis] == pytest.approx(-slope, abs=2e-5)
+
+
+def test_stress_is_ases_finite_difference(qeq):
+    atoms = bulk()
+    atoms.calc = BenchCalculator(qeq)
+    np.testing.assert_allclose(
+        atoms.get_stress(), calculate_numerical_stress(atoms, eps=1e-4), atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("structure", [slab, cluster])
+def test_stress_is_absent_where_a_strain_means_nothing(qeq, structure):
+    atoms = structure()
+    atoms.calc = BenchCalculator(qeq)
+    with pytest.raises(PropertyNotImplementedError):
+        atoms.get_stress()
+
+
+def test_dipole_is_absent_in_bulk_and_undefined_along_a_slab(qeq):
+    crystal, surface = bulk(), slab()
+    crystal.calc = surface.calc = BenchCalculator(qeq)
+    with pytest.raises(PropertyNotImplementedError):
+        crystal.get_dipole_moment()
+    assert np.isnan(surface.get_dipole_moment()).tolist() == [True, True, False]
+
+
+@pytest.mark.parametrize("property_name", ["charges", "dipole"])
+def test_a_point_without_a_density_has_no_electrostatic_properties(property_name):
+    atoms = cluster()
+    atoms.calc = BenchCalculator(build("short_range"))
+    with pytest.raises(PropertyNotImplementedError):
+        atoms.calc.get_property(property_name, atoms)
+
+
+@pytest.mark.parametrize(("key", "value"), [("total_charge", 2.0), ("electric_field", (0, 0, 0.1))])
+def test_a_change_of_charge_or_field_is_a_new_calculation(qeq, key, value):
+    atoms = slab()
+    atoms.calc = BenchCalculator(qeq)
+    before = atoms.get_potential_energy()
+    assert atoms.calc.check_state(atoms) == []
+    atoms.info[key] = value
+    assert atoms.calc.check_state(atoms) == ["info"]
+    assert abs(atoms.get_potential_energy() - before) > 1e-4
+
+
+def test_info_goes_before_what_the_calculator_was_given(qeq):
+    stated, bare = cluster(field=(0.1, 0.0, -0.2)), cluster()
+    stated.info["total_charge"], bare.info = 1.0, {}
+    stated.calc = BenchCalculator(qeq, total_charge=-3.0, electric_field=(0.0, 0.5, 0.0))
+    bare.calc = BenchCalculator(qeq, total_charge=1.0, electric_field=(0.1, 0.0, -0.2))
+    assert bare.get_potential_energy() == stated.get_potential_energy()
+    assert sum(bare.get_charges()) == pytest.approx(1.0, abs=1e-10)
+
+
+def test_without_a_field_there_is_none(qeq):
+    stated, bare = cluster(), cluster()
+    del bare.info["electric_field"]
+    stated.calc, bare.calc = BenchCalculator(qeq), BenchCalculator(qeq)
+    assert bare.get_potential_energy() == stated.get_potential_energy()
+
+
+def without(atoms, key):
+    del atoms.info[key]
+    return atoms
+
+
+def gold():
+    atoms = cluster()
+    atoms.numbers[:2] = 79, 80
+    return atoms
+
+
+def in_plane():
+    atoms = slab()
+    atoms.info["electric_field"] = [0.1, 0.0, 0.0]
+    return atoms
+
+
+@pytest.mark.parametrize(
+    ("structure", "problem"),
+    [
+        (without(cluster(), "total_charge"), "H4O2|OH2OH2.*does not state its total charge"),
+        (gold(), "not trained on Au, Hg.\nElements that it knows: H, O, Al, Si"),
+        (in_plane(), "along a periodic axis"),
+    ],
+)
+def test_refusals_say_what_to_do(qeq, structure, problem):
+    structure.calc = BenchCalculator(qeq)
+    with pytest.raises(BenchError, match=problem):
+        structure.get_potential_energy()
+
+
+def test_an_unconverged_density_is_no_result(qeq, monkeypatch):
+    one = torch.ones(1)
+    report = ScfReport(100 * one, 0.25 * one, one < 0, one, one)
+    unconverged = Prediction(energy=one, baseline=one, forces=torch.zeros(6, 3), scf=report)
+    atoms = cluster()
+    atoms.calc = BenchCalculator(qeq)
+    monkeypatch.setattr(atoms.calc, "_predict", lambda atoms, stress: unconverged)
+    with pytest.raises(SCFError, match=r"100 iterations: residual 2\.50e-01 e"):
+        atoms.get_potential_energy()
+    assert atoms.calc.results == {}
+
+
+def test_a_run_drives_dynamics_that_conserve_energy(tmp_path):
+    folder = write_run(tmp_path, build("scf_qeq"))
+    atoms = cluster()
+    atoms.info = {}
+    atoms.calc = BenchCalculator.from_run(str(folder), total_charge=0.0)
+    MaxwellBoltzmannDistribution(atoms, temperature_K=300, rng=np.random.default_rng(0))
+    start = atoms.get_total_energy()
+    VelocityVerlet(atoms, 0.1 * units.fs).run(20)
+    assert atoms.get_total_energy() == pytest.approx(start, abs=1e-4)
