@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if name not in VERBS:
             raise BenchError(f"bench {name} does not exist.", nearest(name, VERBS))
-        return int(import_module(VERBS[name].module).main(rest))
+        return int(import_module(VERBS[name].module).main(rest) or 0)
     except BenchError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -47,6 +47,16 @@ def test_help_names_every_verb(capsys):
     assert all(f"  {verb} " in text for verb in VERBS)
 
 
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_explains_itself(verb, elsewhere, capsys):
+    try:
+        assert main([verb, "--help"]) == 0
+    except SystemExit as done:  # of argparse and Hydra
+        assert done.code == 0
+    assert f"bench {verb}" in capsys.readouterr().out
+    assert list(elsewhere.iterdir()) == []
+
+
 def test_list_describes_every_choice(capsys):
     assert main(["list"]) == 0
     lines = capsys.readouterr().out.splitlines()

@@ -9,6 +9,9 @@ from bench.evaluate.registry import METRICS
 
 def main(argv: list[str]) -> int:
     """Print one kind, or all of them."""
+    if argv[:1] in (["-h"], ["--help"]):
+        print(f"bench list [{'|'.join(_KINDS)}]: all of them, or one kind, a line each")
+        return 0
     kinds = argv or list(_KINDS)
     for kind in kinds:
         if kind not in _KINDS:

@@ -19,6 +19,9 @@ FLOAT64 = 1.7  # times float32
 
 def main(argv: list[str]) -> int:
     """Print the composed configuration, its folder and how long it would take."""
+    if argv[:1] in (["-h"], ["--help"]):
+        print("bench show KEY=VALUE ...: as for bench run, see bench run --help")
+        return 0
     config = compose(argv)
     folder = RunFolder.of(config, identify(config, dataset_checksum(config.system)).run_id)
     seconds = estimate(config, load_dataset(config.system))
