@@ -6,6 +6,7 @@ unknowns, each structure with its own steps; one that is finished keeps its answ
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -16,6 +17,7 @@ from torch import Tensor
 from bench.scf.problem import Problem
 
 Matvec = Callable[[Tensor], Tensor]
+STALLED = 1e-6  # relative residual that rounding does not explain
 VALUE_FLOOR = 1e-13  # residual below which a value is exact; derivatives know no absolute scale
 
 
@@ -55,7 +57,7 @@ def conjugate_gradients(
 
     x, residual = torch.zeros_like(rhs), project(rhs)
     direction = inverse * residual
-    energy = (residual * direction).sum(1, keepdim=True)  # [g, 1]
+    first = energy = (residual * direction).sum(1, keepdim=True)  # [g, 1]
     goal = (energy * tolerance**2).clamp(min=floor**2)
     for _ in range(max_iterations):
         going = energy > goal
@@ -69,6 +71,8 @@ def conjugate_gradients(
         new = (residual * step).sum(1, keepdim=True)
         direction = step + new / _floor(energy) * direction
         energy = torch.where(going, new, energy)
+    unfinished = torch.where(energy > goal, energy / _floor(first), 0.0).sqrt()
+    _warn_if_stalled("Conjugate gradients", unfinished, tolerance)
     return x
 
 
@@ -98,7 +102,7 @@ def gmres(
     hessenberg = rhs.new_zeros(len(rhs), steps + 1, steps)
     weights = rhs.new_zeros(len(rhs), steps)
     goal = (tolerance * size).clamp(min=floor)
-    going = size > goal
+    going, left = size > goal, size
     for k in range(steps):
         product = matvec(basis[:, k])
         for _ in range(2):  # twice: the second pass removes what rounding left
@@ -113,7 +117,16 @@ def gmres(
         if not going.any():
             break
         basis = torch.cat([basis, (product / _floor(length)[:, None])[:, None]], 1)
-    return torch.einsum("gkm,gk->gm", basis, weights[:, : basis.shape[1]])
+    _warn_if_stalled("GMRES", torch.where(going, left, 0.0) / _floor(size), tolerance)
+    count = min(basis.shape[1], steps)
+    return torch.einsum("gkm,gk->gm", basis[:, :count], weights[:, :count])
+
+
+def _warn_if_stalled(name: str, left: Tensor, tolerance: float) -> None:
+    """Adjoint solves have no report, so that a wrong gradient would pass unseen."""
+    worst = left.max().item()
+    if worst > max(10 * tolerance, STALLED):
+        warnings.warn(f"{name} stalled at a relative residual of {worst:.1e}.", stacklevel=3)
 
 
 def _least_squares(hessenberg: Tensor, size: Tensor) -> tuple[Tensor, Tensor]:
@@ -178,12 +191,14 @@ class KrylovInverse:
 
     def __call__(self, residual: Tensor, charge_error: Tensor) -> tuple[Tensor, Tensor]:
         """Corrections δp [g, m] and δμ [g] that cancel a residual [g, m] and a charge error [g]."""
-        x = torch.cat([residual, charge_error[:, None]], 1) * self._mask
         solve, transposed = (
             (self._cg, self._cg) if self._positive else (self._gmres, self._gmres_transposed)
         )
         first = partial(solve, floor=VALUE_FLOOR)
-        solution: Tensor = _FrozenInverse.apply(x, first, solve, transposed)  # type: ignore[no-untyped-call]
+        # masked before and after: cotangents of padded entries would never converge
+        x = torch.cat([residual, charge_error[:, None]], 1) * self._mask
+        x = _FrozenInverse.apply(x, first, solve, transposed)  # type: ignore[no-untyped-call]
+        solution = x * self._mask
         return solution[:, :-1], solution[:, -1]
 
     def _product(self, x: Tensor) -> Tensor:
