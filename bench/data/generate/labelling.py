@@ -6,7 +6,6 @@ import hashlib
 import os
 import shutil
 import subprocess
-import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -59,12 +58,15 @@ class Worker:
     Attributes:
         folder: scratch; wave functions kept here are never shared with another worker.
         densities: where full densities are kept (float32), None to drop them.
+        stopped: no further calculation is started.
+        cpu_seconds: CPU time of the current structure's calculations, all attempts together.
     """
 
     folder: Path
     densities: Path | None = None
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
     stopped: bool = False
+    cpu_seconds: float = 0.0
 
     def stop(self) -> None:
         """End the running calculation; nothing of it is kept."""
@@ -79,7 +81,7 @@ class Worker:
             NotLabelled: no attempt converged.
         """
         reasons: list[str] = []
-        started = time.monotonic()
+        self.cpu_seconds = 0.0
         for number, settings in enumerate(attempts(atoms)):
             restart = self._wave_function(atoms) if number == 0 else None
             try:
@@ -87,9 +89,7 @@ class Worker:
             except OutputError as failure:
                 reasons.append(str(failure))
                 continue
-            label["provenance"].update(
-                attempts=number + 1, seconds=round(time.monotonic() - started, 1)
-            )
+            label["provenance"].update(attempts=number + 1, seconds=round(self.cpu_seconds, 1))
             self._keep_wave_function(atoms)
             return label
         raise NotLabelled("; then ".join(reasons))
@@ -131,7 +131,9 @@ class Worker:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        code = self._process.wait()
+        _, status, usage = os.wait4(self._process.pid, 0)
+        code = self._process.returncode = os.waitstatus_to_exitcode(status)
+        self.cpu_seconds += usage.ru_utime + usage.ru_stime
         if self.stopped:
             raise OutputError("stopped")
         if code != 0 and not (job / "job.out").is_file():

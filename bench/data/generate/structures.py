@@ -8,6 +8,7 @@ import numpy as np
 from ase import Atoms
 from ase.build import fcc111, molecule
 from ase.data import atomic_numbers, reference_states
+from ase.geometry import get_distances
 
 from bench.errors import BenchError, nearest
 
@@ -19,6 +20,8 @@ LATTICE_CONSTANTS = {"Pt": 3.97, "Al": 4.04}
 # Smallest distances (Å) of a new molecule to what is there, per pair (its atom, other atom).
 _CONTACT = {"metal": {"O": 2.2, "H": 1.8}, "O": {"O": 2.55, "H": 1.7}, "H": {"O": 1.7, "H": 1.7}}
 _HYDROGEN_BOND_REACH = 1.35  # Å: an O-H distance beyond it is a broken bond
+_VACUUM_ABOVE = 8.0  # Å between the highest oxygen and the cell's border
+_TRIALS = 300  # random places before the window is widened
 _WATER_VOLUME = 22.0  # Å³ per molecule, a little denser than liquid so that molecules meet
 
 
@@ -75,25 +78,29 @@ def _lattice_constant(metal: str) -> float:
 def _add_water(
     atoms: Atoms, *, window: tuple[float, float], rng: np.random.Generator, metal: str, count: int
 ) -> Atoms:
-    """One more molecule, its oxygen within ``window`` (z, Å), at a random place without clash."""
-    for _ in range(4000):
-        water = molecule("H2O")
-        water.positions -= water.positions[0]
-        water.rotate(rng.uniform(0, 360), rng.normal(size=3))
-        shift = rng.uniform(size=2) @ atoms.cell.array[:2]
-        water.positions += [shift[0], shift[1], rng.uniform(*window)]
-        if not _clashes(atoms, water, metal):
-            return atoms + water
+    """One more molecule without clash, its oxygen within ``window`` (z, Å), widened if need be."""
+    lowest, highest = window
+    ceiling = atoms.cell.array[2, 2] - _VACUUM_ABOVE
+    while highest < ceiling:
+        for _ in range(_TRIALS):
+            water = molecule("H2O")
+            water.positions -= water.positions[0]
+            water.rotate(rng.uniform(0, 360), rng.normal(size=3))
+            shift = rng.uniform(size=2) @ atoms.cell.array[:2]
+            water.positions += [shift[0], shift[1], rng.uniform(lowest, highest)]
+            if not _clashes(atoms, water, metal):
+                return atoms + water
+        highest += 0.3
     raise BenchError(
-        f"Molecule {count + 1} does not fit between z = {window[0]:.1f} and {window[1]:.1f} Å.",
-        "Fewer waters, a larger size, or another seed.",
+        f"Molecule {count + 1} does not fit between z = {lowest:.1f} and {ceiling:.1f} Å.",
+        "Fewer waters, a larger size, or more height.",
     )
 
 
 def _clashes(atoms: Atoms, water: Atoms, metal: str) -> bool:
-    joined = atoms + water
-    count = len(atoms)
-    distances = joined.get_all_distances(mic=True)[count:, :count]  # [3, n]
+    distances = get_distances(water.positions, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)[
+        1
+    ]  # [3, n]
     symbols = ["metal" if s == metal else s for s in atoms.get_chemical_symbols()]
     limits = [[_CONTACT[other][own] for other in symbols] for own in "OHH"]
     return bool((distances < np.array(limits)).any())

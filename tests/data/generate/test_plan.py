@@ -1,0 +1,100 @@
+"""Plans: stable uids, splits by trajectory, cuts, and refusals."""
+
+import numpy as np
+import pytest
+import yaml
+
+from bench.data.generate.plan import cut, make_plan, read_recipe, trajectory_loader
+from bench.errors import BenchError
+from tests.data.generate.planned import slab
+
+FRAMES = {name: [slab(step=s, trajectory=name) for s in (0, 20)] for name in ("a", "b", "c")}
+BLOCKS = [
+    {"trajectory": "a", "step": 20, "subset": "interface", "fields": [0.0, 0.1]},
+    {"trajectory": "b", "step": 0, "subset": "bare_metal", "fields": [0.0]},
+    {"trajectory": "c", "step": 0, "subset": "water_only", "fields": [0.0, -0.2], "split": "valid"},
+]
+
+
+def recipe(tmp_path, blocks=BLOCKS, **splits):
+    path = tmp_path / "recipe.yaml"
+    splits = {"a": "train", "b": "test", "c": "train"} | splits
+    path.write_text(yaml.safe_dump({"prefix": "al", "trajectories": splits, "blocks": blocks}))
+    return read_recipe(path)
+
+
+def test_a_new_plan(tmp_path):
+    plan = make_plan(recipe(tmp_path), [], FRAMES.__getitem__)
+    assert [a.info["uid"] for a in plan] == [f"al{i:04d}" for i in range(5)]
+    assert [a.info["field"] for a in plan] == [0.0, 0.1, 0.0, 0.0, -0.2]
+    assert [a.info["split"] for a in plan] == ["train", "train", "test", "valid", "valid"]
+    assert [a.info["k_points"] for a in plan] == ["3x3x1"] * 3 + ["1x1x1"] * 2
+    assert [a.get_chemical_formula() for a in plan] == ["H2Al2O"] * 2 + ["Al2"] + ["H2O"] * 2
+
+
+def test_an_extended_plan_keeps_its_uids(tmp_path):
+    first = make_plan(recipe(tmp_path), [], FRAMES.__getitem__)
+    more = [{"trajectory": "b", "step": 20, "subset": "interface", "fields": [0.3]}, *BLOCKS[::-1]]
+    second = make_plan(recipe(tmp_path, more), first, FRAMES.__getitem__)
+    assert [a.info["uid"] for a in second] == [
+        "al0005",
+        "al0003",
+        "al0004",
+        "al0002",
+        "al0000",
+        "al0001",
+    ]
+    old = {a.info["uid"]: a for a in first}
+    for atoms in second[1:]:
+        assert np.array_equal(atoms.positions, old[atoms.info["uid"]].positions)
+
+
+def test_groups_by_name_and_the_unnamed_last(tmp_path):
+    first = make_plan(recipe(tmp_path), [], FRAMES.__getitem__)
+    second = make_plan(recipe(tmp_path, [{"group": "g2"}]), first, FRAMES.__getitem__)
+    assert [a.info["group"] for a in second] == ["g2", "g2", "g0", "g0", "g1"]
+
+
+def test_charges_share_a_geometry(tmp_path):
+    block = {"trajectory": "a", "step": 0, "subset": "vacancy", "charges": [0, 2, 1, -1]}
+    plan = make_plan(recipe(tmp_path, [block]), [], FRAMES.__getitem__)
+    assert [a.info["multiplicity"] for a in plan] == [1, 1, 2, 2]
+    assert len({a.info["group"] for a in plan}) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"trajectory": "b", "step": 0, "subset": "interface", "split": "train"}, "nowhere else"),
+        ({"trajectory": "a", "step": 0, "subset": "interface", "split": "test"}, "nowhere else"),
+        ({"trajectory": "a", "step": 7, "subset": "interface"}, "no step 7"),
+        ({"trajectory": "a", "step": 0, "subset": "interface", "feilds": [0]}, "fields"),
+        ({"group": "g9"}, "no group 'g9'"),
+    ],
+)
+def test_mistakes_are_told(tmp_path, change, message):
+    with pytest.raises(BenchError, match=message):
+        make_plan(recipe(tmp_path, [change]), [], FRAMES.__getitem__)
+
+
+def test_a_trajectory_needs_a_known_split(tmp_path):
+    with pytest.raises(BenchError, match="valid"):
+        recipe(tmp_path, a="validation")
+    frames = {"d": [slab(step=0)]}
+    block = {"trajectory": "d", "step": 0, "subset": "interface"}
+    with pytest.raises(BenchError, match="no split for trajectory 'd'"):
+        make_plan(recipe(tmp_path, [block]), [], frames.__getitem__)
+
+
+def test_a_missing_trajectory_is_told(tmp_path):
+    (tmp_path / "al_w4.xyz").write_text("")
+    with pytest.raises(BenchError, match="al_w4"):
+        trajectory_loader(tmp_path)("al_w5")
+
+
+def test_cutting_keeps_atoms_in_place():
+    whole = slab()
+    metal, water = cut(whole, "bare_metal"), cut(whole, "water_only")
+    assert len(metal) + len(water) == len(whole)
+    scaled = np.vstack([metal.get_scaled_positions(), water.get_scaled_positions()])
+    assert scaled == pytest.approx(cut(whole, "interface").get_scaled_positions())
