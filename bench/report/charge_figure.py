@@ -54,4 +54,4 @@ def _draw(axes: Axes, label: str, found: Sequence[Difference]) -> None:
     pairs = {name: tuple(np.array(values).T) for name, values in rows.items()}
     parity(axes, pairs, size=5.0)
     axes.set(title=f"RMSE {rmse(pairs):.3g} eV", xlabel=f"{label}, DFT (eV)", ylabel="model (eV)")
-    axes.legend(loc="upper left", handletextpad=0.1)
+    axes.legend(loc="best", handletextpad=0.1)

@@ -49,4 +49,4 @@ def _draw(axes: Axes, series: FieldSeries) -> None:
         xlabel=f"felt field along {AXES[series.axis]} (V/Å)",
         ylabel="induced dipole (e Å)",
     )
-    axes.legend(loc="upper left")
+    axes.legend(loc="best")

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
 from bench.report.drawing import NoData, panels
@@ -95,6 +95,7 @@ def learning_curves(log: TrainingLog, title: str) -> Figure:
     for panel in axes:
         _mark_modes(panel, log)
         panel.set(xlabel="epoch", yscale="log")
+        panel.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         _plain_ticks(panel)
     return figure
 

@@ -99,4 +99,4 @@ def _draw(axes: Axes, panel: Panel, pairs: Pairs) -> None:
         xlabel=f"{panel.label}, DFT ({panel.unit})",
         ylabel=f"model ({panel.unit})",
     )
-    axes.legend(loc="upper left", handletextpad=0.1, markerscale=6.0 / panel.size)
+    axes.legend(loc="best", handletextpad=0.1, markerscale=6.0 / panel.size)
