@@ -7,9 +7,27 @@ from collections.abc import Sequence
 
 from bench.data.labels import FERMI_LEVEL
 from bench.evaluate.records import MetricsFile
-from bench.evaluate.registry import ACCURACY, CHARGE_STATES, FIELD_RESPONSE
+from bench.evaluate.registry import (
+    ACCURACY,
+    CHARGE_STATES,
+    FIELD_RESPONSE,
+    SCF_RESPONSE,
+    SCF_SOLVE,
+    SLOPES,
+)
 
 MOST_INDICES = 20
+# what a list of absent metrics calls them, many under one name
+SHORT_NAMES = {
+    **{
+        name: family.name.replace("_", " ")
+        for family in (*ACCURACY.values(), *FIELD_RESPONSE, *CHARGE_STATES)
+        for name in family.names
+    },
+    **{metric.name: "dipole slope" for metric in SLOPES},
+    **{metric.name: "self-consistency" for metric in SCF_SOLVE},
+    **{metric.name: "response eigenvalues" for metric in SCF_RESPONSE},
+}
 
 
 def warnings(metrics: MetricsFile) -> list[str]:
@@ -72,14 +90,9 @@ def _solve_parts(metrics: MetricsFile) -> list[str]:
 
 def absences(metrics: MetricsFile) -> list[str]:
     """One line per reason, the quantities by name: ``absent: dipole, charges: not predicted``."""
-    family_of = {
-        name: family.name
-        for family in (*ACCURACY.values(), *FIELD_RESPONSE, *CHARGE_STATES)
-        for name in family.names
-    }
     by_reason: dict[str, dict[str, None]] = defaultdict(dict)
     for key, reason in metrics["absent"].items():
         name, bracket, subset = key.partition("[")
-        shown = family_of.get(name, name).replace("_", " ")
+        shown = SHORT_NAMES.get(name, name.replace("_", " "))
         by_reason[reason][f"{shown}{bracket and ' of '}{subset.rstrip(']')}"] = None
     return [f"absent: {', '.join(names)}: {reason}" for reason, names in by_reason.items()]

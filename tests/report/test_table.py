@@ -134,6 +134,18 @@ def test_an_undefined_fermi_level_is_absent_and_no_warning() -> None:
     assert len(tabulate(metrics(non_finite=undefined)).warnings) == 1
 
 
+def test_absent_metrics_of_one_kind_share_a_name() -> None:
+    absent = {"scf_iterations_mean": "no solve", "scf_iterations_max": "no solve"}
+    absent |= {"dipole_slope": "not predicted", "dipole_slope_mae": "not predicted"}
+    absent |= {"energy_mae[charge=+1]": "not converged", "scf_unstable_count": "not computed"}
+    assert tabulate(metrics(absent=absent)).notes == [
+        "absent: self-consistency: no solve",
+        "absent: dipole slope: not predicted",
+        "absent: energy of charge=+1: not converged",
+        "absent: response eigenvalues: not computed",
+    ]
+
+
 def test_missing_and_foreign_files_are_refused(tmp_path) -> None:
     with pytest.raises(BenchError, match=r"metrics\.json does not exist"):
         load_metrics(tmp_path)
