@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _HELP = """Reference data: generate, check, import.
 
-  bench data generate system=pt_water [workers=2] [limit=N] [retry_failed=true]
+  bench data generate system=pt_water [workers=2] [limit=N] [nice=19] [retry_failed=true]
       label what the plan lacks with CP2K; may be interrupted at any time and called again
   bench data build system=pt_water
       structures.extxyz and card.yaml from plan and labels
@@ -68,6 +68,7 @@ def _generate(words: list[str]) -> int:
         "limit": 0,
         "retry_failed": False,
         "keep_densities": True,
+        "nice": 19,
         "scratch": "",
     }
     options = parse_options(words, defaults, verb="bench data generate")
@@ -79,6 +80,7 @@ def _generate(words: list[str]) -> int:
         workers=options["workers"],
         scratch=Path(scratch),
         keep_densities=options["keep_densities"],
+        niceness=options["nice"],
         retry_failed=options["retry_failed"],
         limit=options["limit"] or None,
     )

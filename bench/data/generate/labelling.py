@@ -31,7 +31,7 @@ Array = NDArray[np.float64]
 Label = dict[str, Any]
 
 PROGRAM = "cp2k.psmp"
-NICENESS = "19"
+LOWEST_PRIORITY = 19
 
 
 class NotLabelled(Exception):
@@ -58,12 +58,14 @@ class Worker:
     Attributes:
         folder: scratch; wave functions kept here are never shared with another worker.
         densities: where full densities are kept (float32), None to drop them.
+        niceness: 19 runs only where nothing else does; 0 competes with everything.
         stopped: no further calculation is started.
         cpu_seconds: CPU time of the current structure's calculations, all attempts together.
     """
 
     folder: Path
     densities: Path | None = None
+    niceness: int = LOWEST_PRIORITY
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
     stopped: bool = False
     cpu_seconds: float = 0.0
@@ -125,7 +127,7 @@ class Worker:
         if self.stopped:
             raise OutputError("stopped")
         self._process = subprocess.Popen(
-            ["nice", "-n", NICENESS, PROGRAM, "-i", "job.inp", "-o", "job.out"],
+            ["nice", "-n", str(self.niceness), PROGRAM, "-i", "job.inp", "-o", "job.out"],
             cwd=job,
             env=dict(os.environ, OMP_NUM_THREADS="1"),
             stdout=subprocess.DEVNULL,

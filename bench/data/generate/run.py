@@ -17,7 +17,7 @@ from ase import Atoms
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from bench.data.generate.labelling import Label, NotLabelled, Worker
+from bench.data.generate.labelling import LOWEST_PRIORITY, Label, NotLabelled, Worker
 from bench.data.generate.store import Store
 from bench.errors import BenchError
 
@@ -70,6 +70,7 @@ def generate(
     workers: int,
     scratch: Path,
     keep_densities: bool = True,
+    niceness: int = LOWEST_PRIORITY,
     retry_failed: bool = False,
     limit: int | None = None,
     console: Console | None = None,
@@ -81,6 +82,7 @@ def generate(
         workers: calculations at a time, one core each.
         scratch: folder for running calculations and densities; not shared between calls.
         keep_densities: keep every full density (about 3 MB) in ``scratch``/densities.
+        niceness: of the calculations, 0 to 19.
         retry_failed: try again what failed before.
         limit: stop after so many structures.
 
@@ -94,7 +96,7 @@ def generate(
         plan = left[:limit]
     queue = Queue.of(plan, store.labelled() | set(failures))
     densities = scratch / "densities" if keep_densities else None
-    crew = [Worker(scratch / f"worker-{n}", densities) for n in range(workers)]
+    crew = [Worker(scratch / f"worker-{n}", densities, niceness) for n in range(workers)]
     with _only_one(scratch), _progress(len(queue), console) as report:
         shift = _Shift(store, queue, failures, report)
         with ThreadPoolExecutor(workers) as pool:

@@ -1,0 +1,104 @@
+"""Error bars from labels with a known error."""
+
+import numpy as np
+import pytest
+
+from bench.data.generate.build import labelled_frame
+from bench.data.generate.store import Store
+from bench.data.generate.validate import (
+    DISPLACEMENT,
+    compare_frames,
+    plan_validation,
+    validate,
+    validation_store,
+)
+from bench.density.constants import COULOMB_CONSTANT
+from tests.data.generate.planned import crystal, made_up_label, slab
+
+
+def store_of(tmp_path, labels):
+    store = Store(tmp_path / "al_water")
+    store.write_plan([atoms for atoms, _ in labels])
+    for _, label in labels:
+        store.write_label(label)
+    return store
+
+
+def test_plan_covers_forces_noise_and_vacuum(tmp_path):
+    frames = [slab(f"al000{i}", f"g{i}", 0.1 * i) for i in range(4)]
+    store = store_of(tmp_path, [(a, made_up_label(a)) for a in frames])
+    plan = plan_validation(store)
+    kinds = [a.info["subset"] for a in plan]
+    assert kinds.count("displaced") == 6
+    assert kinds.count("tighter_cutoff") == kinds.count("tighter_k_points") == 3
+    assert kinds.count("tighter_eps_scf") == 3 and kinds.count("more_vacuum") == 1
+    assert all(a.info["field"] != 0 for a in plan if a.info["subset"] == "displaced")
+    assert len({a.info["uid"] for a in plan}) == len(plan)
+    vacuum = plan[-1]
+    assert vacuum.cell[2, 2] == frames[0].cell[2, 2] + 5.0
+
+
+def test_crystals_have_neither_vacuum_nor_k_points(tmp_path):
+    atoms = crystal()
+    store = store_of(tmp_path, [(atoms, made_up_label(atoms))])
+    kinds = {a.info["subset"] for a in plan_validation(store)}
+    assert kinds == {"displaced", "tighter_cutoff", "tighter_eps_scf"}
+
+
+def test_force_error_is_found(tmp_path):
+    atoms = slab("al0000", field=0.1)
+    label = made_up_label(atoms)
+    store = store_of(tmp_path, [(atoms, label)])
+    extra = validation_store(store)
+    extra.write_plan([a for a in plan_validation(store) if a.info["subset"] == "displaced"])
+    for variant in extra.plan():
+        index, axis, sign = (int(variant.info[k]) for k in ("atom", "axis", "sign"))
+        force = label["forces"][index][axis] + (0.02 if axis == 1 else 0.0)
+        energy = -100.0 - sign * DISPLACEMENT * force
+        extra.write_label(made_up_label(variant, energy=energy))
+    rows = validate(store)["forces_against_finite_differences"]
+    assert [r["axis"] for r in rows] == ["x", "y", "z"]
+    assert [r["difference_meV_per_angstrom"] for r in rows] == pytest.approx([0, -20, 0], abs=1e-3)
+
+
+def test_dipole_against_energy_finds_a_wrong_dipole(tmp_path):
+    factor = 4 * np.pi * COULOMB_CONSTANT / slab().get_volume()
+    for error, expected in ((0.0, 0.0), (0.05, 0.05)):
+        labels = []
+        for number, felt in enumerate((-0.2, 0.0, 0.2)):
+            dipole = 0.3 + 1.5 * felt
+            applied = felt - factor * (dipole + error)
+            energy = -0.3 * felt - 0.75 * felt**2 + 0.5 * factor * (dipole + error) ** 2
+            atoms = slab(f"al000{number}", "g0", applied)
+            labels.append((atoms, made_up_label(atoms, dipole=dipole + error, energy=energy)))
+        store = store_of(tmp_path / str(error), labels)
+        found = validate(store)["dipole_against_minus_dE_dfield"]
+        assert found["pairs"] == 2
+        assert found["largest_e_angstrom"] == pytest.approx(expected, abs=1e-6)
+
+
+def test_spins_are_summarised(tmp_path):
+    atoms = crystal(charge=1)
+    label = made_up_label(atoms) | {
+        "integrated_spin": 1.002,
+        "integrated_absolute_spin": 1.2,
+        "s_squared": 0.7509,
+    }
+    found = validate(store_of(tmp_path, [(atoms, label)]))["integrated_spin"]
+    assert found["largest_deviation_from_1"] == pytest.approx(0.002)
+    assert found["s_squared_range"] == [0.7509, 0.7509]
+
+
+def test_noise_between_two_settings():
+    atoms = slab()
+    usual = labelled_frame(atoms, made_up_label(atoms))
+    tight = usual.copy()
+    tight.arrays["REF_forces"][0, 0] += 0.03
+    tight.info["REF_energy"] += 0.01
+    tight.info["REF_fermi_level"] -= 0.002
+    found = compare_frames(usual, tight)
+    assert found["energy_meV_per_atom"] == pytest.approx(2.0)
+    assert found["force_largest_meV_per_angstrom"] == pytest.approx(30.0)
+    assert found["force_rms_meV_per_angstrom"] == pytest.approx(30.0 / np.sqrt(15), rel=1e-2)
+    assert found["fermi_level_meV"] == pytest.approx(-2.0)
+    assert found["dipole_e_angstrom"] == 0.0
