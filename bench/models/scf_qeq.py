@@ -12,7 +12,7 @@ from bench.models.base import Density, Inputs
 from bench.models.facts import TrainingFacts
 from bench.models.heads import ScalarHead, VectorHead
 from bench.models.self_consistent import VariationalPoint
-from bench.scf.problem import Linear, Rows
+from bench.scf.problem import Linear, Problem, Rows
 
 HARDNESS_SCALE = 5.0  # eV/e², the order of atomic hardnesses beyond the Gaussians' self-energy
 SELF_ENERGY = 5.4  # eV/e², of a Gaussian of 1.5 Å: only sets where training starts
@@ -33,7 +33,7 @@ class ScfQeq(VariationalPoint):
         self.hardness = ScalarHead(scalars, elements, outputs=1 + config.l_max)
         self.dipole_source = VectorHead(vectors, outputs=1) if config.l_max > 0 else None
 
-    def problem(self, inputs: Inputs) -> Linear:
+    def problem(self, inputs: Inputs) -> Problem:
         """(J + A) p + μ n = −χ − v_app."""
         source, stiffness = self.functional(inputs)
         maps = inputs.maps
