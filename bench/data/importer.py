@@ -280,9 +280,8 @@ def group_and_name(frames: Sequence[Atoms], name: str) -> list[Atoms]:
 
 def _fingerprint(atoms: Atoms) -> str:
     parts = (atoms.numbers, atoms.positions.round(4) + 0.0, atoms.cell.array.round(4) + 0.0)
-    return hashlib.sha256(b"".join(np.ascontiguousarray(p).tobytes() for p in parts)).hexdigest()[
-        :12
-    ]
+    digest = hashlib.sha256(b"".join(np.ascontiguousarray(part).tobytes() for part in parts))
+    return f"g{digest.hexdigest()[:12]}"  # a letter first: extxyz would read 12e45678 as a number
 
 
 def assign_splits(frames: Sequence[Atoms], *, valid: float, test: float, seed: int) -> None:
