@@ -30,6 +30,8 @@ _HELP = """Reference data: generate, check, import.
   bench data sample slab metal=Al waters=4 out=FILE [layers=3] [size=2x2] [steps=60] [seed=0]
   bench data sample vacancy crystal=quartz element=O out=FILE [repeat=2x2x1] [charge=0]
       short molecular dynamics with GFN1-xTB
+  bench data describe
+      datasets/README.md and pictures from the cards
   bench data proatoms elements=Cu,Ag
       free atoms for the density partition
 """
@@ -163,6 +165,15 @@ def _proatoms(words: list[str]) -> int:
     return 0
 
 
+def _describe(words: list[str]) -> int:
+    from bench.data.generate.describe import describe
+
+    parse_options(words, {}, verb="bench data describe")
+    local = Path("datasets")
+    print(describe(local if local.is_dir() else shipped("datasets")))
+    return 0
+
+
 def _audit(words: list[str]) -> int:
     from bench.data.audit import main as audit
 
@@ -184,4 +195,5 @@ _VERBS: dict[str, Callable[[list[str]], int]] = {
     "plan": _plan,
     "sample": _sample,
     "proatoms": _proatoms,
+    "describe": _describe,
 }

@@ -1,0 +1,159 @@
+"""``bench data`` from the command line, with a stand-in for CP2K and a cheap sampler."""
+
+import json
+
+import numpy as np
+import pytest
+import yaml
+from ase.calculators.emt import EMT
+from ase.io import read
+
+from bench.data.cli import main
+from bench.data.generate import proatoms, sample_cli
+from bench.data.generate.partition import load_proatoms
+from bench.data.generate.store import Store
+from bench.data.options import REQUIRED, parse_options
+from bench.errors import BenchError
+from tests.data.generate.planned import install_stand_in, slab
+
+ABOUT = {
+    "system": "al_water",
+    "title": "Water on aluminium",
+    "level_of_theory": dict.fromkeys(
+        (
+            "code",
+            "functional",
+            "pseudopotentials",
+            "basis",
+            "cutoff",
+            "k_points",
+            "electronic_temperature",
+        ),
+        "x",
+    ),
+    "labels": {"REF_energy": {"unit": "eV", "required": True}},
+    "notes": ["made up"],
+}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    store = Store(tmp_path / "datasets/al_water")
+    splits = ("train", "valid", "test")
+    store.write_plan(
+        [slab(f"al000{i}", f"g{i}", 0.1 * i, split=s, trajectory=s) for i, s in enumerate(splits)]
+    )
+    (store.folder / "about.yaml").write_text(yaml.safe_dump(ABOUT))
+    return tmp_path
+
+
+def test_generate_validate_audit_describe(folder, monkeypatch, capsys):
+    calls = install_stand_in(folder / "bin", monkeypatch)
+    assert main(["generate", "system=al_water", "workers=2"]) == 0
+    assert "3 labelled now, 0 failed, 3 of 3 in all" in capsys.readouterr().out
+    card = yaml.safe_load((folder / "datasets/al_water/card.yaml").read_text())
+    assert card["counts"]["total"] == 3 and card["planned"]["missing"] == 0
+    assert main(["validate", "system=al_water", "limit=2"]) == 0
+    assert len(calls.read_text().splitlines()) == 5
+    result = json.loads((folder / "datasets/al_water/validation.json").read_text())
+    assert len(result["forces_against_finite_differences"]) == 1
+    assert main(["audit", "system=al_water"]) in (0, 1)
+    assert main(["describe"]) == 0
+    text = (folder / "datasets/README.md").read_text()
+    assert "| interface | 1 | 1 | 1 |" in text and "finite difference" in text
+    assert (folder / "datasets/al_water/structure.png").is_file()
+
+
+def test_generate_without_cp2k_says_how_to_install_it(folder, monkeypatch):
+    monkeypatch.setenv("PATH", "/nonexistent")
+    with pytest.raises(BenchError, match="apt-get install"):
+        main(["generate", "system=al_water"])
+
+
+def test_an_unknown_system_names_the_near_one(folder):
+    with pytest.raises(BenchError, match="pt_water"):
+        main(["generate", "system=pt_watr"])
+
+
+def test_sample_then_plan(folder, monkeypatch, capsys):
+    monkeypatch.setattr(sample_cli, "xtb_calculator", lambda **_: EMT())
+    words = ["sample", "slab", "metal=Al", "waters=1", "out=md/a.xyz", "steps=4", "interval=2"]
+    assert main(words) == 0
+    frames = read(folder / "md/a.xyz", ":")
+    assert frames[0].info["step"] == 0 and frames[0].info["trajectory"] == "a"
+    recipe = {
+        "prefix": "al",
+        "trajectories": {"train": "train", "valid": "valid", "test": "test", "a": "train"},
+        "blocks": [{"trajectory": "a", "step": 0, "subset": "interface", "fields": [0.0, 0.1]}],
+    }
+    (folder / "datasets/al_water/recipe.yaml").write_text(yaml.safe_dump(recipe))
+    assert main(["plan", "system=al_water", "trajectories=md"]) == 0
+    assert "5 structures planned, 2 new" in capsys.readouterr().out
+
+
+def test_sample_a_charged_vacancy(folder, monkeypatch):
+    asked = {}
+
+    def calculator(**settings):
+        asked.update(settings)
+        return EMT()
+
+    monkeypatch.setattr(sample_cli, "xtb_calculator", calculator)
+    monkeypatch.setattr(sample_cli, "sample", lambda atoms, *_, **__: [atoms])
+    words = ["sample", "vacancy", "element=O", "charge=2", "repeat=1x1x2", "out=v.xyz"]
+    assert main(words) == 0 and asked["charge"] == 2
+    assert read(folder / "v.xyz").get_chemical_formula() == "O11Si6"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["sample", "surface"], "slab"),
+        (["sample", "slab", "metal=Al", "waters=1", "out=a.xyz", "size=2x"], "'2x'"),
+        (["sample", "vacancy", "element=O", "out=a", "crystal=none.cif"], "no such file"),
+        (["generate"], "system"),
+    ],
+)
+def test_mistakes_are_told(folder, words, message):
+    with pytest.raises(BenchError, match=message):
+        main(words)
+
+
+def test_help_lists_every_verb(capsys):
+    assert main([]) == 0
+    text = capsys.readouterr().out
+    for verb in ("generate", "build", "validate", "audit", "import", "plan", "sample", "proatoms"):
+        assert f"bench data {verb}" in text
+
+
+def test_a_new_free_atom_joins_the_others(tmp_path, monkeypatch):
+    install_stand_in(tmp_path / "bin", monkeypatch)
+    path = tmp_path / "proatoms.npz"
+    assert proatoms.make_proatoms(["Si"], path) == path
+    made = load_proatoms(path)
+    assert set(made) == {14}
+    assert made[14](np.array([0.5]))[0] > made[14](np.array([1.0]))[0] > 0
+    proatoms.make_proatoms(["H"], path)
+    load_proatoms.cache_clear()
+    assert set(load_proatoms(path)) == {1, 14}
+
+
+@pytest.mark.parametrize(
+    ("word", "value"), [("a=3", 3), ("b=true", True), ("c=x=y", "x=y"), ("d=0.5", 0.5)]
+)
+def test_options_take_the_type_of_their_default(word, value):
+    defaults = {"a": 1, "b": False, "c": "", "d": 1.0}
+    key = word[0]
+    assert parse_options([word], defaults, verb="v")[key] == value
+
+
+@pytest.mark.parametrize("word", ["a=x", "b=1", "a", "e=1"])
+def test_unreadable_options_are_refused(word):
+    with pytest.raises(BenchError):
+        parse_options([word], {"a": 1, "b": False}, verb="v")
+
+
+def test_required_options_are_asked_for():
+    with pytest.raises(BenchError, match=r"system=\.\.\. is missing"):
+        parse_options([], {"system": REQUIRED}, verb="v")
