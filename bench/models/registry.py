@@ -11,6 +11,7 @@ from bench.config import Mode, ModelConfig, RunConfig
 from bench.errors import BenchError, nearest
 from bench.models.base import Point, build_point
 from bench.models.facts import TrainingFacts, gather_facts
+from bench.models.self_consistent import SelfConsistentPoint
 from bench.paths import shipped
 
 if TYPE_CHECKING:
@@ -60,6 +61,9 @@ def model_from_facts(config: RunConfig, facts: TrainingFacts) -> Point:
     point = point_class(config.model.name)
     refuse_mode(point, config.model, config.training.mode)
     model = build_point(point, config.model, facts, dtype=DTYPES[config.dtype], seed=config.seed)
+    if isinstance(model, SelfConsistentPoint):
+        model.unrolled_steps = config.training.unrolled_steps
+        model.unrolled_mixing = config.training.unrolled_mixing
     return model.to(config.device)
 
 

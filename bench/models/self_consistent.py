@@ -11,12 +11,14 @@ from torch import Tensor
 
 from bench.config import Ensemble, Guess, Mode, Solver
 from bench.data.batch import Batch
+from bench.density.coulomb import Maps
 from bench.errors import BenchError
 from bench.models.base import Density, Inputs, Point
 from bench.scf.direct import direct_report, solve_bordered
-from bench.scf.implicit import differentiable, solve_matrix_free, unrolled
+from bench.scf.implicit import CHORD_STEPS, differentiable, solve_matrix_free, unrolled
+from bench.scf.krylov import KrylovInverse
 from bench.scf.problem import Constraint, Linear, Problem
-from bench.scf.solve import response_range, solve
+from bench.scf.solve import dense_inverse, response_range, solve
 
 CHORD_STEPS_FOR_FORCES = 1  # first derivatives; training on forces needs the default of two
 
@@ -76,18 +78,24 @@ class SelfConsistentPoint(Point):
         config = self.config
         if isinstance(problem, Linear) and config.solver in (Solver.auto, Solver.direct):
             return _linear_density(problem, config.tolerance)
+        matrices = isinstance(inputs.maps, Maps)
+        solver = config.solver
+        if solver is Solver.auto and not matrices:
+            solver = Solver.krylov
         solution = solve(
             problem,
             self.guess(inputs),
-            solver=config.solver,
+            solver=solver,
             mixing=config.mixing,
             tolerance=config.tolerance,
             max_iterations=config.max_iterations,
         )
-        if self.training:
-            p, mu = differentiable(problem, solution)
-        else:
-            p, mu = differentiable(problem, solution, steps=CHORD_STEPS_FOR_FORCES)
+        p, mu = differentiable(
+            problem,
+            solution,
+            make_inverse=dense_inverse if matrices else KrylovInverse,
+            steps=CHORD_STEPS if self.training else CHORD_STEPS_FOR_FORCES,
+        )
         return Density(p, mu, scf=solution.report)
 
     def guess(self, inputs: Inputs) -> Tensor:
