@@ -89,7 +89,7 @@ def make_plan(
                     f"The plan has no group {block['group']!r}.", nearest(block["group"], groups)
                 )
         else:
-            members = _find(block, groups) or _new_group(block, load, numbering)
+            members = _states(block, _find(block, groups), load, numbering)
         plan += [_with_split(atoms, recipe, block.get("split")) for atoms in members]
     plan += [_with_split(a, recipe, None) for members in groups.values() for a in members]
     return plan
@@ -115,44 +115,60 @@ class _Numbering:
         return f"{self.prefix}{self._uid:04d}"
 
 
-def _find(block: dict[str, Any], groups: dict[str, list[Atoms]]) -> list[Atoms] | None:
+def _find(block: dict[str, Any], groups: dict[str, list[Atoms]]) -> list[Atoms]:
     """The existing group of this block's frame, taken out of ``groups``."""
     wanted = [block[key] for key in ("trajectory", "step", "subset")]
     for name, members in groups.items():
         if [members[0].info.get(key) for key in ("trajectory", "step", "subset")] == wanted:
             return groups.pop(name)
-    return None
+    return []
 
 
-def _new_group(
-    block: dict[str, Any], load: Callable[[str], Sequence[Atoms]], numbering: _Numbering
+def _states(
+    block: dict[str, Any],
+    members: list[Atoms],
+    load: Callable[[str], Sequence[Atoms]],
+    numbering: _Numbering,
 ) -> list[Atoms]:
+    """The group's structures, those states added that the block asks for and the plan lacks."""
+    have = {(a.info["field"], a.info["total_charge"]) for a in members}
+    states = [
+        (float(field), int(charge))
+        for field in block.get("fields", [0.0])
+        for charge in block.get("charges", [0])
+    ]
+    lacking = [state for state in states if state not in have]
+    if not lacking:
+        return members
+    frame = members[0] if members else _frame(block, load)
+    group = members[0].info["group"] if members else numbering.group()
+    metallic = bool(METALS & set(frame.get_chemical_symbols()))
+    new = []
+    for field, charge in lacking:
+        atoms = frame.copy()
+        atoms.info = {k: v for k, v in frame.info.items() if k.startswith("vacancy")}
+        atoms.info.update(
+            uid=numbering.uid(),
+            group=group,
+            subset=block["subset"],
+            trajectory=block["trajectory"],
+            step=block["step"],
+            total_charge=charge,
+            multiplicity=1 + abs(charge) % 2,
+            field=field,
+            k_points=block.get("k_points", "3x3x1" if metallic else "1x1x1"),
+        )
+        new.append(atoms)
+    return members + new
+
+
+def _frame(block: dict[str, Any], load: Callable[[str], Sequence[Atoms]]) -> Atoms:
     frames = {int(a.info["step"]): a for a in load(block["trajectory"])}
     if block["step"] not in frames:
         raise BenchError(
             f"{block['trajectory']} has no step {block['step']}.", f"Steps: {sorted(frames)}."
         )
-    frame = cut(frames[block["step"]], block["subset"])
-    metallic = bool(METALS & set(frame.get_chemical_symbols()))
-    group = numbering.group()
-    members = []
-    for field in block.get("fields", [0.0]):
-        for charge in block.get("charges", [0]):
-            atoms = frame.copy()
-            atoms.info = {k: v for k, v in frame.info.items() if k.startswith("vacancy")}
-            atoms.info.update(
-                uid=numbering.uid(),
-                group=group,
-                subset=block["subset"],
-                trajectory=block["trajectory"],
-                step=block["step"],
-                total_charge=int(charge),
-                multiplicity=1 + abs(int(charge)) % 2,
-                field=float(field),
-                k_points=block.get("k_points", "3x3x1" if metallic else "1x1x1"),
-            )
-            members.append(atoms)
-    return members
+    return cut(frames[block["step"]], block["subset"])
 
 
 def cut(frame: Atoms, subset: str) -> Atoms:

@@ -49,6 +49,17 @@ def test_an_extended_plan_keeps_its_uids(tmp_path):
         assert np.array_equal(atoms.positions, old[atoms.info["uid"]].positions)
 
 
+def test_a_group_gets_the_states_that_it_lacks(tmp_path):
+    block = {"trajectory": "a", "step": 0, "subset": "vacancy", "charges": [0, 2]}
+    first = make_plan(recipe(tmp_path, [block]), [], FRAMES.__getitem__)
+    more = block | {"charges": [0, 1, 2, -1]}
+    second = make_plan(recipe(tmp_path, [more]), first, FRAMES.__getitem__)
+    charges = {a.info["uid"]: a.info["total_charge"] for a in second}
+    assert charges == {"al0000": 0, "al0001": 2, "al0002": 1, "al0003": -1}
+    assert {a.info["group"] for a in second} == {"g0"}
+    assert all(np.array_equal(a.positions, first[0].positions) for a in second)
+
+
 def test_groups_by_name_and_the_unnamed_last(tmp_path):
     first = make_plan(recipe(tmp_path), [], FRAMES.__getitem__)
     second = make_plan(recipe(tmp_path, [{"group": "g2"}]), first, FRAMES.__getitem__)
