@@ -13,15 +13,17 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ase.io import read
+from ase.io import read, write
 
 from bench.catalogue import choices
 from bench.cli import main
-from bench.compose import compose
+from bench.config import SystemConfig
 from bench.data.dataset import load_dataset
 from bench.paths import shipped
 from bench.results import RunFolder, Status
 
+DATA = shipped("datasets")
+PICTURES = ("png", "pdf")
 FILES = [
     "config.yaml",
     "provenance.json",
@@ -32,33 +34,77 @@ FILES = [
     "metrics.json",
     "checkpoint/best.pt",
     "checkpoint/last.pt",
-    "figures/parity.png",
-    "figures/parity.pdf",
-    "figures/learning_curves.png",
 ]
-EVERY = list(itertools.product(choices("model"), choices("system")))
+FIGURES = [f"figures/{name}.{kind}" for name in ("parity", "learning_curves") for kind in PICTURES]
+SYSTEMS = [system for system in choices("system") if (DATA / system / "card.yaml").is_file()]
+EVERY = list(itertools.product(choices("model"), SYSTEMS))
 
 
 def run(*overrides):
     return main(["run", "preset=smoke", *overrides])
 
 
-@pytest.mark.parametrize(("model", "system"), EVERY)
-def test_every_point_runs_on_every_system_and_is_found_again(model, system, tmp_path, capsys):
-    overrides = [f"model={model}", f"system={system}", f"results_dir={tmp_path}"]
+def folder_of(capsys):
+    """The last line of a run."""
+    return Path(capsys.readouterr().out.splitlines()[-1])
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_the_shipped_data_train_and_the_run_is_found_again(system, tmp_path, capsys):
+    overrides = [f"system={system}", f"results_dir={tmp_path}"]
     assert run(*overrides) == 0
-    folder = Path(capsys.readouterr().out.splitlines()[-1])
+    folder = folder_of(capsys)
+    assert folder.parent == tmp_path / system / "scf_qeq"
+    assert all((folder / name).stat().st_size > 0 for name in [*FILES, *FIGURES])
+    expected = load_dataset(SystemConfig(system)).frames["test"]
+    _check_predictions(folder, [atoms.info["uid"] for atoms in expected])
+    assert run(*overrides) == 0
+    output = capsys.readouterr().out
+    assert "finished already" in output and output.splitlines()[-1] == str(folder)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """A few structures of every system; of the test set one geometry in all its states."""
+    root = tmp_path_factory.mktemp("small")
+    for system in SYSTEMS:
+        frames = load_dataset(SystemConfig(system)).frames
+        group = frames["test"][0].info["group"]
+        states = [atoms for atoms in frames["test"] if atoms.info["group"] == group]
+        _write_dataset(root / system, [*frames["train"][:6], *frames["valid"][:2], *states[:4]])
+    return root
+
+
+def _write_dataset(folder, frames):
+    folder.mkdir()
+    write(folder / "structures.extxyz", frames)
+    card = yaml.safe_load((DATA / folder.name / "card.yaml").read_text())
+    card["files"] = [{"name": "structures.extxyz", "sha256": sha256(folder)}]
+    (folder / "card.yaml").write_text(yaml.safe_dump(card))
+
+
+def sha256(folder):
+    return hashlib.sha256((folder / "structures.extxyz").read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize(("model", "system"), EVERY)
+def test_every_point_runs_on_every_system(model, system, small, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("bench.runner.draw_figures", lambda folder: None)  # most of the time
+    data = f"system.path={small / system}"
+    assert run(f"model={model}", f"system={system}", data, f"results_dir={tmp_path}") == 0
+    folder = folder_of(capsys)
     assert folder.parent == tmp_path / system / model
     assert RunFolder(folder).status is Status.done
     assert all((folder / name).stat().st_size > 0 for name in FILES)
     _check_metrics(folder, model, system)
-    config = compose([f"system={system}"]).system
-    expected = [atoms.info["uid"] for atoms in load_dataset(config).frames["test"]]
+    test = load_dataset(SystemConfig(system, path=str(small / system))).frames["test"]
+    _check_predictions(folder, [atoms.info["uid"] for atoms in test])
+
+
+def _check_predictions(folder, uids):
     found = read(folder / "predictions.extxyz", ":")
-    assert [atoms.info["uid"] for atoms in found] == expected
+    assert [str(atoms.info["uid"]) for atoms in found] == [str(uid) for uid in uids]
     assert all("PRED_forces" in atoms.arrays for atoms in found)
-    assert run(*overrides) == 0
-    assert "finished already" in capsys.readouterr().out
 
 
 def _check_metrics(folder, model, system):
@@ -109,7 +155,7 @@ def test_a_signal_saves_and_says_how_to_resume(number, tmp_path):
 def copy(tmp_path, monkeypatch):
     """The shipped system pt_water as a user's own folder; ``rewrite`` also mends its checksum."""
     monkeypatch.chdir(tmp_path)
-    source, target = shipped("datasets") / "pt_water", tmp_path / "mine"
+    source, target = DATA / "pt_water", tmp_path / "mine"
     target.mkdir()
     for path in (source / "card.yaml", source / "structures.extxyz"):
         (target / path.name).write_bytes(path.read_bytes())
@@ -121,7 +167,7 @@ def edit(folder, change, *, mend):
     path.write_text(change(path.read_text()))
     if mend:
         card = yaml.safe_load((folder / "card.yaml").read_text())
-        card["files"][0]["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
+        card["files"][0]["sha256"] = sha256(folder)
         (folder / "card.yaml").write_text(yaml.safe_dump(card))
 
 
