@@ -25,7 +25,7 @@ VERBS = {
     ),
     "list": Verb("bench.commands.list", "models, systems, presets, metrics: bench list models"),
     "show": Verb("bench.commands.show", "a run's configuration, id and time, without running it"),
-    "speed": Verb("bench.speed", "time of a training step against mace-torch's own model"),
+    "speed": Verb("bench.speed.command", "time of a training step against mace-torch's own model"),
     "data": Verb("bench.data.cli", "generate, audit or import reference data"),
 }
 

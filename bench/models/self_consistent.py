@@ -20,7 +20,7 @@ from bench.scf.krylov import KrylovInverse
 from bench.scf.problem import Constraint, Linear, Problem
 from bench.scf.solve import dense_inverse, response_range, solve
 
-CHORD_STEPS_FOR_FORCES = 1  # first derivatives; training on forces needs the default of two
+CHORD_STEPS_FOR_FORCES = 1  # first derivatives; training on forces needs two
 
 
 class SelfConsistentPoint(Point):
@@ -61,7 +61,9 @@ class SelfConsistentPoint(Point):
             solution = unrolled(problem, self.guess(inputs), steps=steps, mixing=mixing)
             return Density(solution.p, solution.mu, scf=solution.report)
         density = self.converged(problem, inputs)
-        return _with_response(problem, density) if inputs.report_response else density
+        if inputs.report_response and isinstance(inputs.maps, Maps):  # without, too costly
+            return _with_response(problem, density)
+        return density
 
     def at_reference(self, problem: Problem, inputs: Inputs) -> Density:
         """Direct training: the energy at the reference density, and what one update changes there.

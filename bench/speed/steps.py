@@ -1,0 +1,188 @@
+"""Training and inference steps of our points and of mace-torch's own models."""
+
+from __future__ import annotations
+
+import bench.libraries  # noqa: F401  # isort: skip  before mace
+
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+import torch
+from e3nn import o3
+from mace.modules.blocks import (
+    RealAgnosticInteractionBlock,
+    RealAgnosticResidualInteractionBlock,
+)
+from mace.modules.extensions import PolarMACE
+from torch import Tensor, nn
+
+from bench.config import LossWeights
+from bench.data.batch import Batch
+from bench.models.backbone import build_mace, random_stream
+from bench.models.base import Point, build_point
+from bench.models.prediction import Prediction
+from bench.models.registry import point_class
+from bench.speed.timing import Step
+from bench.speed.workload import Workload
+from bench.train.losses import squared_errors, weighted_loss
+
+
+def point(work: Workload, name: str, **options: Any) -> Point:
+    """One of our points on the workload's backbone.
+
+    Args:
+        work: structures and backbone.
+        name: of the point.
+        options: of its configuration.
+    """
+    config = replace(work.config, name=name, **options)
+    dtype = work.batch.node_attrs.dtype
+    return build_point(point_class(name), config, work.facts, dtype=dtype, seed=0)
+
+
+def point_training(work: Workload, name: str, **options: Any) -> Step:
+    """A training step: forces, every loss that the point has, backward, Adam."""
+    model = point(work, name, **options)
+    return _training(model, lambda: model(work.batch, training=True), work.batch)
+
+
+def point_inference(work: Workload, name: str, **options: Any) -> Step:
+    """Energy and forces of the batch, converged to the configuration's tolerance."""
+    model = point(work, name, **options).eval()
+
+    def step() -> None:
+        model(work.batch)
+
+    return step
+
+
+def mace_training(work: Workload) -> Step:
+    """The same step of mace-torch's own ScaleShiftMACE, energy and force loss."""
+    model, data = _scale_shift_mace(work), mace_data(work.batch)
+    return _training(model, lambda: _mace_prediction(model, data), work.batch)
+
+
+def mace_inference(work: Workload) -> Step:
+    """Energy and forces by mace-torch's own ScaleShiftMACE."""
+    model, data = _scale_shift_mace(work), mace_data(work.batch)
+
+    def step() -> None:
+        model(data, training=False)
+
+    return step
+
+
+def polar_mace_training(work: Workload) -> Step:
+    """A training step of mace-torch's PolarMACE with two field updates, energy and force loss."""
+    model, data = _polar_mace(work), polar_mace_data(work.batch)
+    return _training(model, lambda: _mace_prediction(model, data), work.batch)
+
+
+def _training(model: nn.Module, predict: Callable[[], Prediction], batch: Batch) -> Step:
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-4, amsgrad=True)
+    weights = asdict(LossWeights())
+
+    def step() -> None:
+        optimizer.zero_grad(set_to_none=True)
+        squares = squared_errors(predict(), batch, stable_range=(-1.0, 1.0))
+        weighted_loss(squares, weights).backward()
+        optimizer.step()
+
+    return step
+
+
+def _mace_prediction(model: nn.Module, data: dict[str, Tensor]) -> Prediction:
+    out = model({key: value.detach() for key, value in data.items()}, training=True)
+    energy = out["energy"].double()
+    return Prediction(
+        energy=energy, baseline=torch.zeros_like(energy), forces=out["forces"].double()
+    )
+
+
+def _scale_shift_mace(work: Workload) -> nn.Module:
+    with random_stream(0, work.batch.node_attrs.dtype):
+        model: nn.Module = build_mace(
+            work.config,
+            work.facts.elements,
+            avg_num_neighbors=work.facts.avg_num_neighbors,
+            scale=work.facts.force_scale,
+        )
+    return model
+
+
+def _polar_mace(work: Workload) -> nn.Module:
+    """PolarMACE on the same backbone, with its own update and readout blocks."""
+    config = work.config
+    channels = config.num_channels
+    with random_stream(0, work.batch.node_attrs.dtype):
+        model: nn.Module = PolarMACE(
+            r_max=config.r_max,
+            num_bessel=config.num_bessel,
+            num_polynomial_cutoff=config.num_polynomial_cutoff,
+            max_ell=config.angular_l_max,
+            interaction_cls=RealAgnosticResidualInteractionBlock,
+            interaction_cls_first=RealAgnosticInteractionBlock,
+            num_interactions=config.num_interactions,
+            num_elements=len(work.facts.elements),
+            hidden_irreps=o3.Irreps(f"{channels}x0e+{channels}x1o"),
+            MLP_irreps=o3.Irreps(f"{config.mlp_channels}x0e"),
+            atomic_energies=np.zeros(len(work.facts.elements)),
+            avg_num_neighbors=work.facts.avg_num_neighbors,
+            atomic_numbers=list(work.facts.elements),
+            correlation=config.correlation,
+            gate=torch.nn.functional.silu,
+            radial_MLP=list(config.radial_mlp),
+            atomic_inter_scale=work.facts.force_scale,
+            atomic_inter_shift=0.0,
+            kspace_cutoff_factor=config.kspace_cutoff_factor,
+            atomic_multipoles_max_l=config.l_max,
+            atomic_multipoles_smearing_width=config.smearing_width,
+            field_feature_max_l=config.l_max,
+            field_feature_widths=list(config.feature_widths),
+            num_recursion_steps=config.num_updates,
+            field_si=True,
+            include_electrostatic_self_interaction=True,
+            fixedpoint_update_config={
+                "type": "AgnosticEmbeddedOneBodyVariableUpdate",
+                "potential_embedding_cls": "AgnosticChargeBiasedLinearPotentialEmbedding",
+                "nonlinearity_cls": "MLPNonLinearity",
+            },
+            field_readout_config={"type": "OneBodyMLPFieldReadout"},
+        )
+    return model
+
+
+def mace_data(batch: Batch) -> dict[str, Tensor]:
+    """The batch as mace's models take it, in the backbone's type."""
+    dtype = batch.node_attrs.dtype
+    cells = batch.cell[batch.structure[batch.edge_index[0]]]
+    ends = batch.num_atoms.cumsum(0)
+    return {
+        "positions": batch.positions.to(dtype),
+        "node_attrs": batch.node_attrs,
+        "edge_index": batch.edge_index,
+        "shifts": torch.einsum("ei,eij->ej", batch.unit_shifts, cells).to(dtype),
+        "unit_shifts": batch.unit_shifts.to(dtype),
+        "cell": batch.cell.to(dtype).flatten(0, 1),
+        "batch": batch.structure,
+        "ptr": torch.cat([ends.new_zeros(1), ends]),
+        "head": torch.zeros_like(batch.total_charge, dtype=torch.int64),
+    }
+
+
+def polar_mace_data(batch: Batch) -> dict[str, Tensor]:
+    """What PolarMACE wants beside: its external field is minus the physical one."""
+    dtype, zeros = batch.node_attrs.dtype, torch.zeros_like(batch.total_charge)
+    reciprocal = 2 * torch.pi * torch.linalg.inv(batch.cell).mT
+    open_z = (batch.boundary < 2)[:, None] & torch.tensor([False, False, True])
+    return mace_data(batch) | {
+        "rcell": reciprocal.to(dtype).flatten(0, 1),
+        "volume": torch.linalg.det(batch.cell).abs().to(dtype),
+        "pbc": ~open_z,
+        "total_charge": batch.total_charge.to(dtype),
+        "total_spin": (zeros + 1).to(dtype),
+        "fermi_level": zeros.to(dtype),
+        "external_field": -batch.electric_field.to(dtype),
+    }
