@@ -29,7 +29,7 @@ _HELP = """Reference data: generate, check, import.
       order and extend a plan by its recipe.yaml
   bench data sample slab metal=Al waters=4 out=FILE [layers=3] [size=2x2] [steps=60] [seed=0]
   bench data sample vacancy crystal=quartz element=O out=FILE [repeat=2x2x1] [charge=0]
-      short molecular dynamics with GFN1-xTB
+      short molecular dynamics with GFN1-xTB, or model=RUN_FOLDER [field=0.1]: a trained point
   bench data describe
       datasets/README.md and pictures from the cards
   bench data proatoms elements=Cu,Ag

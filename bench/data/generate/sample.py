@@ -68,6 +68,7 @@ def sample(
     sampling: Sampling,
     *,
     intact: Callable[[Atoms], bool] = lambda atoms: True,
+    periodic_vacuum: bool = True,
 ) -> Iterator[Atoms]:
     """Run the dynamics and give a copy of every kept frame, ``info["step"]`` being its step.
 
@@ -77,10 +78,11 @@ def sample(
         sampling: temperature, length and interval.
         intact: the trajectory ends at the first frame for which it is False: xTB's molecules
             break on aluminium, and what is broken does not mend.
+        periodic_vacuum: let a slab repeat along z, too: tblite knows no other periodicity.
     """
     atoms = atoms.copy()
     periodic = atoms.pbc.copy()
-    atoms.pbc = True  # tblite knows three-dimensional periodicity only; the vacuum separates slabs
+    atoms.pbc = periodic | periodic_vacuum
     if not periodic.all():
         heights = atoms.positions[:, 2]
         atoms.set_constraint(FixAtoms(mask=heights < heights.min() + _LOWEST_LAYER))

@@ -21,9 +21,17 @@ from bench.data.options import REQUIRED, parse_options
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
+    from ase.calculators.calculator import Calculator
     from pymatgen.core import Structure
 
-_RUN: dict[str, Any] = {"out": REQUIRED, "steps": 60, "interval": 20, "seed": 0}
+_RUN: dict[str, Any] = {
+    "out": REQUIRED,
+    "steps": 60,
+    "interval": 20,
+    "seed": 0,
+    "model": "",  # folder of a trained run instead of xTB
+    "field": 0.0,  # V/Å along z, with a model
+}
 
 
 def sample_slab(words: list[str]) -> int:
@@ -91,17 +99,31 @@ def _write(
     charge: int,
     electronic_temperature: float,
 ) -> int:
-    calculator = xtb_calculator(charge=charge, electronic_temperature=electronic_temperature)
+    if options["model"]:
+        calculator = _trained(options, charge)
+    elif options["field"] != 0.0:
+        raise BenchError("xTB polarises a metal 5 to 40 times too much.", "field= needs model=.")
+    else:
+        calculator = xtb_calculator(charge=charge, electronic_temperature=electronic_temperature)
     out = Path(options["out"])
     out.parent.mkdir(parents=True, exist_ok=True)
     out.unlink(missing_ok=True)
     frames = 0
-    for frame in sample(atoms, calculator, sampling, intact=molecules_intact):
+    own = not options["model"]
+    for frame in sample(atoms, calculator, sampling, intact=molecules_intact, periodic_vacuum=own):
         frame.info["trajectory"] = out.stem
         write(out, frame, append=True, format="extxyz")
         frames += 1
     print(f"{frames} frames of {len(atoms)} atoms: {out}")
     return 0
+
+
+def _trained(options: dict[str, Any], charge: int) -> Calculator:
+    from bench.calculator import BenchCalculator
+
+    return BenchCalculator.from_run(
+        options["model"], total_charge=float(charge), electric_field=(0.0, 0.0, options["field"])
+    )
 
 
 def _crystal(name: str) -> Structure:

@@ -106,6 +106,23 @@ def test_sample_a_charged_vacancy(folder, monkeypatch):
     assert read(folder / "v.xyz").get_chemical_formula() == "O11Si6"
 
 
+def test_sample_with_a_trained_point_in_a_field(folder, monkeypatch):
+    from bench.calculator import BenchCalculator
+
+    asked = {}
+
+    def from_run(run, **state):
+        asked.update(state, run=run)
+        return EMT()
+
+    monkeypatch.setattr(BenchCalculator, "from_run", from_run)
+    words = ["sample", "slab", "metal=Al", "waters=1", "out=a.xyz", "steps=2", "interval=1"]
+    assert main([*words, "model=results/x", "field=0.2"]) == 0
+    assert asked == {"run": "results/x", "total_charge": 0.0, "electric_field": (0.0, 0.0, 0.2)}
+    with pytest.raises(BenchError, match="model="):
+        main([*words, "field=0.2"])
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
