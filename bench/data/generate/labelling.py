@@ -19,6 +19,7 @@ from bench import __version__
 from bench.data.generate.cp2k_input import Settings, attempts, valence, write_input
 from bench.data.generate.cp2k_output import Output, OutputError, parse_output, read_cube
 from bench.data.generate.partition import (
+    Corrected,
     Grid,
     dipole_from_profile,
     load_proatoms,
@@ -200,24 +201,10 @@ def make_label(atoms: Atoms, output: Output, *, density: Array, hartree: Array) 
         density: [nx, ny, nz] valence electrons, atomic units.
         hartree: [nz] planar average of CP2K's Hartree potential, eV, an electron's sign.
     """
-    charges_of_ions = valence(atoms)
-    charge = float(atoms.info["total_charge"])
     raw = Grid(density / Bohr**3, atoms.cell.array)
-    grid = raw.normalised(charges_of_ions.sum() - charge)
+    grid = raw.normalised(valence(atoms).sum() - float(atoms.info["total_charge"]))
     heights, per_length = grid.profile()
-    slab = not atoms.pbc.all()
-    dipole_z = dipole_from_profile(heights, per_length, atoms.positions, charges_of_ions)
-    charges, dipoles = stockholder(
-        grid, atoms.positions, atoms.numbers, charges_of_ions, load_proatoms()
-    )
-    corrected = restore_sum_rules(
-        charges,
-        dipoles,
-        atoms.positions,
-        total_charge=charge,
-        dipole=np.array([0.0, 0.0, dipole_z]),
-        mask=np.array([0, 0, int(slab)]),
-    )
+    dipole_z, corrected = _multipoles(atoms, grid)
     return {
         "uid": atoms.info["uid"],
         "energy": output.energy,
@@ -230,7 +217,7 @@ def make_label(atoms: Atoms, output: Output, *, density: Array, hartree: Array) 
         "mulliken": output.mulliken.tolist(),
         "spins": None if output.spins is None else output.spins.tolist(),
         "hirshfeld": output.hirshfeld.tolist(),
-        "dipole_z": dipole_z if slab else None,
+        "dipole_z": dipole_z,
         "profile": {
             "step": heights[1],
             "electrons_per_length": _digits(per_length),
@@ -247,6 +234,23 @@ def make_label(atoms: Atoms, output: Output, *, density: Array, hartree: Array) 
             "largest_correction": corrected.largest_correction,
         },
     }
+
+
+def _multipoles(atoms: Atoms, grid: Grid) -> tuple[float | None, Corrected]:
+    """A slab's dipole along z, and atomic multipoles that add up to it and to the charge."""
+    ions = valence(atoms)
+    charges, dipoles = stockholder(grid, atoms.positions, atoms.numbers, ions, load_proatoms())
+    slab = not atoms.pbc.all()
+    dipole_z = dipole_from_profile(*grid.profile(), atoms.positions, ions) if slab else None
+    corrected = restore_sum_rules(
+        charges,
+        dipoles,
+        atoms.positions,
+        total_charge=float(atoms.info["total_charge"]),
+        dipole=np.array([0.0, 0.0, dipole_z or 0.0]),
+        mask=np.array([0, 0, int(slab)]),
+    )
+    return dipole_z, corrected
 
 
 def _digits(values: Array) -> list[float]:

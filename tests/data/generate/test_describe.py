@@ -1,0 +1,65 @@
+"""The page about the datasets says what the cards say."""
+
+import numpy as np
+import pytest
+
+from bench.data.generate.describe import draw_structure, error_bars, telling_structure
+from tests.data.generate.planned import crystal, slab
+
+NOISE = {
+    "energy_meV_per_atom": -0.4,
+    "force_rms_meV_per_angstrom": 3.0,
+    "charge_rms_e": 1e-4,
+    "dipole_e_angstrom": 0.002,
+}
+
+
+def test_error_bars_show_the_worst_of_several_structures():
+    worse = NOISE | {"energy_meV_per_atom": 0.9, "force_rms_meV_per_angstrom": 1.0}
+    card = {"validation": {"label_noise": {"tighter_cutoff": {"a": NOISE, "b": worse}}}}
+    ((name, value),) = error_bars(card)
+    assert name == "tighter cutoff"
+    assert value == "0.9 meV/atom, 3 meV/Å rms, 0.0001 e rms, 0.002 e Å (2 structures)"
+
+
+def test_error_bars_of_forces_dipoles_and_sums():
+    force = {"structure": "al0001", "atom": 3, "axis": "z", "difference_meV_per_angstrom": -1.25}
+    dipole = {"pairs": 4, "rms_e_angstrom": 0.002, "largest_e_angstrom": 0.005}
+    rules = {
+        "structures": 9,
+        "largest_raw_charge_violation_e": 1e-6,
+        "largest_raw_dipole_violation_e_angstrom": 2e-5,
+        "largest_correction_e_or_e_angstrom": 8e-7,
+    }
+    rows = dict(
+        error_bars(
+            {
+                "validation": {
+                    "forces_against_finite_differences": [force],
+                    "dipole_against_minus_dE_dfield": dipole,
+                },
+                "sum_rules": {"exact grid": rules},
+            }
+        )
+    )
+    assert rows["force − finite difference of the energy (al0001, atom 3 z)"] == "-1.2 meV/Å"
+    assert rows["dipole against −dE/dE, 4 pairs of fields"].startswith("0.002 e Å rms")
+    assert "corrected by at most 8e-07" in rows["sum rules, 9 structures (exact grid)"]
+
+
+def test_without_validation_there_are_no_error_bars():
+    assert error_bars({"validation": {}}) == []
+
+
+def test_the_vacancy_is_shown_and_the_larger_cell_is_not():
+    large = slab(uid="large") * (2, 1, 1)
+    assert len(telling_structure([slab(), large])) == 5
+    vacancy = crystal(vacancy_site=np.array([2.0, 2.0, 2.0]))
+    assert "vacancy_site" in telling_structure([crystal(), vacancy]).info
+
+
+@pytest.mark.parametrize("atoms", [slab(), crystal(vacancy_site=np.array([2.0, 2.0, 2.0]))])
+def test_both_boundaries_can_be_drawn(tmp_path, atoms):
+    (tmp_path / "x").mkdir()
+    draw_structure(atoms, tmp_path / "x/structure.png")
+    assert (tmp_path / "x/structure.png").stat().st_size > 5000
