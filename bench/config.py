@@ -121,7 +121,7 @@ class SystemConfig:
 
 @dataclass
 class LossWeights:
-    """Weights of the losses; zero switches one off, a missing label is refused unless it is zero."""
+    """Weights of the losses; zero switches one off, without it a missing label is refused."""
 
     energy: float = 1.0  # per (eV/atom)²
     forces: float = 10.0  # per (eV/Å)²

@@ -131,7 +131,7 @@ def _check_wandb(wandb: Wandb) -> None:
     if wandb is not Wandb.off and find_spec("wandb") is None:
         raise BenchError(
             f"wandb={wandb.name}, but the package wandb is not installed.",
-            "pip install 'electromlip-bench[report]', or leave it out: the results folder has it all.",
+            "pip install 'electromlip-bench[report]', or leave it out: the folder has it all.",
         )
 
 

@@ -10,8 +10,8 @@ from bench.data.dataset import Dataset, dataset_checksum, load_dataset
 from bench.identity import identify, plain
 from bench.results import RunFolder
 
-# Measured on one core with 28 neighbours an atom at r_max 5 Å, two layers, float32: seconds per atom
-# and training step, a constant and a part for each channel.
+# Measured on one core with 28 neighbours an atom at r_max 5 Å, two layers, float32: seconds per
+# atom and training step, a constant and a part for each channel.
 STEP_SECONDS = (1.0e-3, 0.9e-4)
 FIRST_LAYER, FURTHER_LAYER = 0.3, 0.7  # of two layers
 NODES, EDGES = 0.45, 0.55  # of the time at r_max 5 Å; edges grow with its cube
