@@ -25,7 +25,9 @@ class Malicious:
         return print, ("executed",)
 
 
-@pytest.mark.parametrize("module", ["bench.data.batch", "bench.models.registry", "bench.speed.command"])
+@pytest.mark.parametrize(
+    "module", ["bench.data.batch", "bench.models.registry", "bench.speed.command"]
+)
 def test_a_foreign_pickle_is_refused(module: str, tmp_path: Path) -> None:
     path = tmp_path / "foreign.pt"
     path.write_bytes(pickle.dumps(Malicious()))
