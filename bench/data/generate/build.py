@@ -88,7 +88,7 @@ def make_card(
     card: dict[str, Any] = yaml.safe_load((store.folder / "about.yaml").read_text())
     validation = store.folder / "validation.json"
     card["counts"] = {"total": len(frames), "subsets": count_splits(frames)}
-    card["planned"] = _planned(plan, labels)
+    card["planned"] = _planned(plan, labels, goal=card.pop("goal", len(plan)))
     card["sum_rules"] = _sum_rules(labels)
     card["validation"] = json.loads(validation.read_text()) if validation.is_file() else {}
     card["failed"] = store.failures()
@@ -107,15 +107,18 @@ def count_splits(frames: Sequence[Atoms]) -> dict[str, dict[str, int]]:
     return {subset: dict(sorted(splits.items())) for subset, splits in sorted(counts.items())}
 
 
-def _planned(plan: Sequence[Atoms], labels: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """What the plan still lacks, and about how long that takes on one core."""
+def _planned(
+    plan: Sequence[Atoms], labels: Sequence[dict[str, Any]], *, goal: int
+) -> dict[str, Any]:
+    """What is wanted, what is missing, and about how long that takes on one core."""
     seconds = [label["provenance"]["seconds"] for label in labels]
-    left = len(plan) - len(labels)
     typical = float(np.median(seconds)) if seconds else 0.0
+    missing = max(0, goal - len(labels))
     return {
         "structures": len(plan),
-        "missing": left,
-        "core_hours_missing": round(left * typical / 3600, 1),
+        "goal": goal,
+        "missing": missing,
+        "core_hours_missing": round(missing * typical / 3600, 1),
         "median_seconds_per_label": round(typical),
     }
 

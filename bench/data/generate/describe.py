@@ -96,7 +96,10 @@ def error_bars(card: dict[str, Any]) -> list[tuple[str, str]]:
         rows.append((f"force − finite difference of the energy ({place})", change))
     if "dipole_against_minus_dE_dfield" in found:
         item = found["dipole_against_minus_dE_dfield"]
-        value = f"{item['rms_e_angstrom']} e Å rms, at most {item['largest_e_angstrom']}"
+        value = (
+            f"median {item['median_e_angstrom']:.1g} e Å, rms {item['rms_e_angstrom']:.1g}, "
+            f"at most {item['largest_e_angstrom']:.1g} (curved response included)"
+        )
         rows.append((f"dipole against −dE/dE, {item['pairs']} pairs of fields", value))
     for kind, structures in found.get("label_noise", {}).items():
         rows.append((kind.replace("_", " "), _noise(list(structures.values()))))

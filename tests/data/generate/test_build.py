@@ -17,6 +17,7 @@ from tests.data.generate.planned import crystal, made_up_label, slab
 
 ABOUT = {
     "system": "al_water",
+    "goal": 6,
     "labels": {"REF_energy": {"unit": "eV", "required": True}},
 }
 
@@ -96,7 +97,8 @@ def test_build_makes_a_loadable_dataset_and_counts(tmp_path):
     }
     assert card["planned"] == {
         "structures": 5,
-        "missing": 1,
+        "goal": 6,
+        "missing": 2,
         "core_hours_missing": 0.0,
         "median_seconds_per_label": 10,
     }

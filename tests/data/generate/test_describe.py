@@ -24,7 +24,12 @@ def test_error_bars_show_the_worst_of_several_structures():
 
 def test_error_bars_of_forces_dipoles_and_sums():
     force = {"structure": "al0001", "atom": 3, "axis": "z", "difference_meV_per_angstrom": -1.25}
-    dipole = {"pairs": 4, "rms_e_angstrom": 0.002, "largest_e_angstrom": 0.005}
+    dipole = {
+        "pairs": 4,
+        "median_e_angstrom": 0.001,
+        "rms_e_angstrom": 0.002,
+        "largest_e_angstrom": 0.005,
+    }
     rules = {
         "structures": 9,
         "largest_raw_charge_violation_e": 1e-6,
@@ -43,7 +48,9 @@ def test_error_bars_of_forces_dipoles_and_sums():
         )
     )
     assert rows["force − finite difference of the energy (al0001, atom 3 z)"] == "-1.2 meV/Å"
-    assert rows["dipole against −dE/dE, 4 pairs of fields"].startswith("0.002 e Å rms")
+    assert rows["dipole against −dE/dE, 4 pairs of fields"].startswith(
+        "median 0.001 e Å, rms 0.002"
+    )
     assert "corrected by at most 8e-07" in rows["sum rules, 9 structures (exact grid)"]
 
 
