@@ -50,9 +50,9 @@ class Maps:
         charge: [g, m] n, 1 on real charge entries.
         mask: [g, m] bool, real entries.
         potential_average: [g, m] cell average of the potential (V) per unit multipole.
-        features: [g, n f, m] B: potential (V) and its gradient (V/Å) seen by each width.
-        feature_applied: [g, n f] b, the applied field's share of the features.
-        feature_charge: [g, n f] c, 1 on potentials: response to a uniform shift of the potential.
+        sampled: [g, m, m] for each feature width, potential (V) and gradient (V/Å) that a Gaussian
+            of that width sees of each unit multipole, in the multipoles' order.
+        l_max: of density and features.
     """
 
     coulomb: Tensor
@@ -60,9 +60,23 @@ class Maps:
     charge: Tensor
     mask: Tensor
     potential_average: Tensor
-    features: Tensor | None = None
-    feature_applied: Tensor | None = None
-    feature_charge: Tensor | None = None
+    sampled: tuple[Tensor, ...]
+    l_max: int
+
+    @property
+    def features(self) -> Tensor | None:
+        """[g, n f, m] B: the sampled maps in the features' order; None without feature widths."""
+        return by_feature(self.sampled, self.l_max) if self.sampled else None
+
+    @property
+    def feature_applied(self) -> Tensor | None:
+        """[g, n f] b, the applied field's share of the features."""
+        return by_feature([self.applied] * len(self.sampled), self.l_max) if self.sampled else None
+
+    @property
+    def feature_charge(self) -> Tensor | None:
+        """[g, n f] c, 1 on potentials: response to a uniform shift of the potential."""
+        return by_feature([self.charge] * len(self.sampled), self.l_max) if self.sampled else None
 
     def cell_average_shift(self, p: Tensor) -> Tensor:
         """[g] in eV: μ with the cell average of the potential as zero is the solver's μ plus this.
@@ -79,10 +93,13 @@ class Maps:
         """[g, m] A p of the structures ``rows``, whose multipoles are p."""
         return torch.einsum("gij,gj->gi", self.coulomb[rows], p)
 
+    def sample(self, p: Tensor, rows: Rows = ALL) -> list[Tensor]:
+        """[g, m] for each width: potential and gradient that the structures ``rows`` see of p."""
+        return [torch.einsum("gij,gj->gi", view[rows], p) for view in self.sampled]
+
     def seen(self, p: Tensor, rows: Rows = ALL) -> Tensor:
         """[g, n f] B p of the structures ``rows``, whose multipoles are p."""
-        assert self.features is not None
-        return torch.einsum("gij,gj->gi", self.features[rows], p)
+        return by_feature(self.sample(p, rows), self.l_max)
 
 
 class Potential(Protocol):
@@ -122,24 +139,18 @@ def assemble(
     slab = slab_term(geometry, l_max)
     plain = _potential_maps(geometry, smearing_width, probes, l_max)
     maps = {w: slab.add_to(v, smearing_width, w) for w, v in zip(probes, plain)}
-    charge = charge_entries(geometry.mask, l_max)
-    applied = applied_entries(geometry, l_max)
-    parts: dict[str, Tensor] = {}
-    if feature_widths:
-        sampled = [maps[width] for width in feature_widths]
-        if not feature_self_interaction:
-            own = [own_entries(geometry, smearing_width, w, l_max) for w in feature_widths]
-            sampled = [v - torch.diag_embed(o) for v, o in zip(sampled, own)]
-        parts["features"] = by_feature(sampled, l_max)
-        parts["feature_applied"] = by_feature([applied] * len(sampled), l_max)
-        parts["feature_charge"] = by_feature([charge] * len(sampled), l_max)
+    sampled = [maps[width] for width in feature_widths]
+    if not feature_self_interaction:
+        own = [own_entries(geometry, smearing_width, w, l_max) for w in feature_widths]
+        sampled = [v - torch.diag_embed(o) for v, o in zip(sampled, own)]
     return Maps(
         coulomb=maps[smearing_width],
-        applied=applied,
-        charge=charge,
+        applied=applied_entries(geometry, l_max),
+        charge=charge_entries(geometry.mask, l_max),
         mask=geometry.mask.repeat_interleave((l_max + 1) ** 2, dim=1),
         potential_average=slab.average(smearing_width),
-        **parts,
+        sampled=tuple(sampled),
+        l_max=l_max,
     )
 
 

@@ -81,6 +81,10 @@ class CoulombOperator:
 
     def seen(self, p: Tensor, rows: Rows = ALL) -> Tensor:
         """[g, n f] B p of the structures ``rows``, order as in ``Maps``."""
+        return by_feature(self.sample(p, rows), self.l_max)
+
+    def sample(self, p: Tensor, rows: Rows = ALL) -> list[Tensor]:
+        """[g, m] for each width, as in ``Maps``."""
         p = self._whole_batch(p, rows)
         factor = self._structure_factor(p)
         values = [self._sample(p, *factor, width) for width in self.feature_widths]
@@ -90,7 +94,7 @@ class CoulombOperator:
                 for width in self.feature_widths
             ]
             values = [v - o * p for v, o in zip(values, own)]
-        return by_feature(values, self.l_max)[rows]
+        return [value[rows] for value in values]
 
     def _whole_batch(self, p: Tensor, rows: Rows) -> Tensor:
         """p with zeros for the structures that are not asked for."""

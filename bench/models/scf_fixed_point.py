@@ -74,29 +74,34 @@ class ScfFixedPoint(SelfConsistentPoint):
         return inputs.padded(self.local(inputs.nodes, inputs.batch.node_attrs))
 
     def _linear(self, inputs: Inputs) -> Linear:
-        """(1 − R B) p − μ R c = p⁰ + R b with R = −k."""
-        maps, gains = inputs.maps, self._positive_gains(inputs)
-        assert maps.feature_applied is not None and maps.feature_charge is not None
-
-        def respond(features: Tensor, rows: Rows = slice(None)) -> Tensor:
-            seen = Seen.split(features, atoms=gains.shape[1], widths=self.widths)
-            return induced(gains[rows], seen)
+        """(1 + Σ_w k_w V_w) p + μ Σ_w k_w n = p⁰ − Σ_w k_w v_app, V_w what width w sees."""
+        maps = inputs.maps
+        gains = self._gains_by_entry(inputs)  # [g, m] for each width
+        total = torch.stack(gains).sum(0)
 
         def product(p: Tensor, rows: Rows) -> Tensor:
-            return p - respond(maps.seen(p, rows), rows)
+            views = maps.sample(p, rows)
+            return p + sum(k[rows] * view for k, view in zip(gains, views))
 
-        matrix = None
+        matrix: LinearMap = product
         if isinstance(maps, Maps):
-            assert maps.features is not None
-            loop = respond(maps.features)
-            matrix = torch.eye(loop.shape[1], dtype=loop.dtype, device=loop.device) - loop
+            matrix = torch.eye(total.shape[1], dtype=total.dtype, device=total.device)
+            for k, view in zip(gains, maps.sampled):
+                matrix = torch.addcmul(matrix, k[:, :, None], view)
         return Linear(
             constraint=self.constraint(inputs),
-            matrix=product if matrix is None else matrix,
-            rhs=self.local_guess(inputs) + respond(maps.feature_applied),
-            column=-respond(maps.feature_charge),
+            matrix=matrix,
+            rhs=self.local_guess(inputs) - total * maps.applied,
+            column=total * maps.charge,
             scale=torch.ones_like(maps.charge),
         )
+
+    def _gains_by_entry(self, inputs: Inputs) -> list[Tensor]:
+        """[g, m] for each width: the charge's gain on charges, the dipole's on dipoles."""
+        gains = self._positive_gains(inputs)  # [g, n, l, w]
+        repeats = torch.tensor([1, 3][: self.l_max + 1], device=gains.device)
+        entries = gains.repeat_interleave(repeats, dim=2)  # [g, n, c, w]
+        return list(entries.flatten(1, 2).unbind(2))
 
     def _nonlinear(self, inputs: Inputs) -> LocalFixedPoint:
         gains = self._positive_gains(inputs)

@@ -45,13 +45,17 @@ class LibraryMaps(CoulombOperator):
         self.cache = self.block.precompute_geometry(**self._geometry(cutoff))
         self.norms = torch.tensor(_receiver_norms(config), dtype=torch.float64)
 
-    def seen(self, p: Tensor, rows: Rows = ALL) -> Tensor:
-        """[g, n f] by the library, in V and V/Å."""
+    def sample(self, p: Tensor, rows: Rows = ALL) -> list[Tensor]:
+        """[g, m] for each width by the library, in V and V/Å."""
         sources = self.batch.flat(self._whole_batch(p, rows).reshape(*self.geometry.mask.shape, -1))
         values: Tensor = self.block.forward_dynamic(
             cache=self.cache, source_feats=sources[:, None], pbc=self._pbc
         )
-        return self.batch.dense(values / self.norms).flatten(1)[rows]
+        count = len(self.feature_widths)
+        potentials, gradients = (values / self.norms).tensor_split([count], dim=1)
+        by_width = zip(potentials.split(1, dim=1), gradients.tensor_split(count, dim=1))
+        views = [torch.cat(parts, dim=1) for parts in by_width]  # [n, (l_max + 1)²] each
+        return [self.batch.dense(view).flatten(1)[rows] for view in views]
 
     @property
     def _pbc(self) -> Tensor:

@@ -39,13 +39,20 @@ def test_a_structure_does_not_depend_on_its_batch(l_max: int, own: bool) -> None
     together = assemble(geometry(bulk(), slab(), cluster(), slab(atoms=2)), **options)
     for number, structure in enumerate([bulk(), slab(), cluster(), slab(atoms=2)]):
         alone = assemble(geometry(structure), **options)
-        for field in fields(Maps):
-            whole, part = getattr(together, field.name)[number], getattr(alone, field.name)[0]
+        for name, tensor in tensors(together).items():
+            whole, part = tensor[number], tensors(alone)[name][0]
             corner = tuple(slice(size) for size in part.shape)
             torch.testing.assert_close(whole[corner], part, rtol=1e-12, atol=1e-12)
             padding = torch.ones_like(whole, dtype=torch.bool)
             padding[corner] = False
-            assert not whole[padding].any(), field.name
+            assert not whole[padding].any(), name
+
+
+def tensors(maps: Maps) -> dict[str, Tensor]:
+    """Every tensor of the maps by name."""
+    found = {field.name: getattr(maps, field.name) for field in fields(Maps)}
+    views = {f"sampled {number}": view for number, view in enumerate(maps.sampled)}
+    return views | {name: value for name, value in found.items() if isinstance(value, Tensor)}
 
 
 @pytest.mark.parametrize("name", STRUCTURES)
@@ -160,5 +167,6 @@ def test_the_default_type_does_not_reach_the_maps() -> None:
         torch.set_default_dtype(default)
         found.append(assemble(batch, **OPTIONS))
     torch.set_default_dtype(before)
-    for field in fields(Maps):
-        assert torch.equal(*(getattr(maps, field.name) for maps in found)), field.name
+    first, second = map(tensors, found)
+    for name, tensor in first.items():
+        assert torch.equal(tensor, second[name]), name
