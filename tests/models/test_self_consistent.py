@@ -23,7 +23,7 @@ from bench.models.self_consistent import SelfConsistentPoint
 from tests.models.test_points import batch_of, build, tiny_config
 from tests.structures import bulk, cluster, slab
 
-LINEAR = ("scf_qeq", "scf_energy_functional", "scf_response", "scf_fixed_point")
+LINEAR = ("scf_qeq", "scf_response", "scf_fixed_point")  # the quadratic functional is QEq
 NONLINEAR = (
     "scf_energy_functional-nonlinear",
     "scf_fixed_point-mlp",
