@@ -26,6 +26,13 @@ def choices(group: str) -> dict[str, str]:
     return {name: _description(files[name]) for name in sorted(files)}
 
 
+def axes() -> dict[str, dict[str, str]]:
+    """Of every model, where it lies in the design space."""
+    files = {p.stem: p for folder in reversed(folders()) for p in (folder / "model").glob("*.yaml")}
+    contents = {name: yaml.safe_load(files[name].read_text("utf-8")) for name in sorted(files)}
+    return {name: content.get("axes", {}) for name, content in contents.items()}
+
+
 def _description(path: Path) -> str:
     text = path.read_text(encoding="utf-8")
     content = yaml.safe_load(text) or {}

@@ -72,11 +72,22 @@ class Wandb(Enum):
 
 
 @dataclass
+class Axes:
+    """Where a point lies in the design space, in words, for ``bench list models``."""
+
+    density: str = ""
+    response: str = ""
+    energy: str = ""
+    training: str = ""
+
+
+@dataclass
 class ModelConfig:
     """One point of the design space."""
 
     name: str = MISSING
     description: str = ""
+    axes: Axes = field(default_factory=Axes)
     # backbone: the same in every point
     r_max: float = 5.0  # Å
     num_channels: int = 32

@@ -14,7 +14,7 @@ from bench.paths import PACKAGE
 
 # Where a run writes, on what it computes and how things are worded decide no number.
 _NOT_IDENTITY = ("results_dir", "device", "wandb")
-_NOT_IDENTITY_OF_PARTS = {"model": ("description",), "system": ("description", "path")}
+_NOT_IDENTITY_OF_PARTS = {"model": ("description", "axes"), "system": ("description", "path")}
 # The rooms that decide a number; the data rooms that generate and audit do not.
 _IDENTITY_SOURCES = (
     "data/*.py",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from bench.catalogue import choices
+from dataclasses import fields
+
+from bench.catalogue import axes, choices
+from bench.config import Axes
 from bench.errors import BenchError, nearest
 from bench.evaluate.registry import METRICS
 
@@ -16,12 +19,25 @@ def main(argv: list[str]) -> int:
     for kind in kinds:
         if kind not in _KINDS:
             raise BenchError(f"bench list {kind} does not exist.", nearest(kind, _KINDS))
+    if argv == ["models"]:
+        _print_axes()
+        return 0
     for kind in kinds:
         rows = _KINDS[kind]()
         width = max(map(len, rows), default=0)
         print(f"{kind}:")
         print("\n".join(f"  {name:<{width}}  {line}".rstrip() for name, line in rows.items()))
     return 0
+
+
+def _print_axes() -> None:
+    """The models as combinations of density source, response, energy and training mode."""
+    names = [item.name for item in fields(Axes)]
+    rows = [["model", *names]]
+    rows += [[model, *(where.get(n, "") for n in names)] for model, where in axes().items()]
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    for row in rows:
+        print("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths)).rstrip())
 
 
 def _metrics() -> dict[str, str]:

@@ -28,6 +28,7 @@ BACKBONE_OPTIONS = frozenset(
     [
         "name",
         "description",
+        "axes",
         "r_max",
         "num_channels",
         "hidden_l_max",
@@ -289,7 +290,7 @@ def refuse_unused_options(point: type[Point], config: ModelConfig) -> None:
         if field.name not in used and value != standard:
             raise BenchError(
                 f"model.{field.name}={value} has no effect on model={config.name}.",
-                f"Options of {config.name}: {', '.join(sorted(used - {'name', 'description'}))}.",
+                f"Options of {config.name}: {', '.join(sorted(used - {'name', 'description', 'axes'}))}.",
             )
 
 
