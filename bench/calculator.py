@@ -93,20 +93,26 @@ class BenchCalculator(Calculator):  # type: ignore[misc]  # ase has no types
         """
         super().calculate(atoms, properties, system_changes)
         assert self.atoms is not None
-        boundary = boundary_of(self.atoms.cell.array, self.atoms.pbc, str(self.atoms.symbols))
-        prediction = self._predict(self._prepared(boundary), stress=boundary is Boundary.BULK)
-        _check_convergence(prediction)
-        self.results = _results(prediction, boundary)
+        self.results = _results(self.predict(self.atoms), _boundary(self.atoms))
 
-    def _predict(self, atoms: ase.Atoms, *, stress: bool) -> Prediction:
+    def predict(self, atoms: ase.Atoms) -> Prediction:
+        """All that the point says of one structure; stress where it is bulk.
+
+        Raises:
+            BenchError, SCFError: as ``calculate``.
+        """
+        boundary = _boundary(atoms)
         device = next(self.model.parameters()).device
-        batch = collate([build_graph(atoms, self.model.graph_settings)]).to(device)
-        prediction: Prediction = self.model(batch, compute_stress=stress)
+        graph = build_graph(self._prepared(atoms, boundary), self.model.graph_settings)
+        prediction: Prediction = self.model(
+            collate([graph]).to(device), compute_stress=boundary is Boundary.BULK
+        )
+        _check_convergence(prediction)
         return prediction
 
-    def _prepared(self, boundary: Boundary) -> ase.Atoms:
+    def _prepared(self, given: ase.Atoms, boundary: Boundary) -> ase.Atoms:
         """A bare copy of the structure that states charge and field."""
-        given, known = self.atoms, self.model.facts.elements
+        known = self.model.facts.elements
         where = str(given.symbols)
         strangers = sorted(set(given.numbers.tolist()) - set(known))
         if strangers:
@@ -125,6 +131,10 @@ class BenchCalculator(Calculator):  # type: ignore[misc]  # ase has no types
         atoms.info = {TOTAL_CHARGE_KEY: float(charge), ELECTRIC_FIELD_KEY: field}
         check_field(atoms, boundary, where)
         return atoms
+
+
+def _boundary(atoms: ase.Atoms) -> Boundary:
+    return boundary_of(atoms.cell.array, atoms.pbc, str(atoms.symbols))
 
 
 def _equal(now: Any, before: Any) -> bool:

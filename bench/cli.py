@@ -25,6 +25,9 @@ VERBS = {
     ),
     "list": Verb("bench.commands.list", "models, systems, presets, metrics: bench list models"),
     "show": Verb("bench.commands.show", "a run's configuration, id and time, without running it"),
+    "check": Verb(
+        "bench.check", "probe a model's physics without labels: bench check model=scf_qeq"
+    ),
     "speed": Verb("bench.speed.command", "time of a training step against mace-torch's own model"),
     "data": Verb("bench.data.cli", "generate, audit or import reference data"),
 }

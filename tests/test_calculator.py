@@ -156,9 +156,9 @@ def test_an_unconverged_density_is_no_result(qeq, monkeypatch):
     one = torch.ones(1)
     report = ScfReport(100 * one, 0.25 * one, one < 0, one, one)
     unconverged = Prediction(energy=one, baseline=one, forces=torch.zeros(6, 3), scf=report)
+    monkeypatch.setattr(qeq, "forward", lambda batch, compute_stress: unconverged)
     atoms = cluster()
     atoms.calc = BenchCalculator(qeq)
-    monkeypatch.setattr(atoms.calc, "_predict", lambda atoms, stress: unconverged)
     with pytest.raises(SCFError, match=r"100 iterations: residual 2\.50e-01 e"):
         atoms.get_potential_energy()
     assert atoms.calc.results == {}

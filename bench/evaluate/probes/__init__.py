@@ -1,0 +1,1 @@
+"""Probes: what is known of a model's physics without labels, one short file each."""
