@@ -288,9 +288,10 @@ def refuse_unused_options(point: type[Point], config: ModelConfig) -> None:
     for field in fields(ModelConfig):
         value, standard = getattr(config, field.name), getattr(default, field.name)
         if field.name not in used and value != standard:
+            known = sorted(used - {"name", "description", "axes"})
             raise BenchError(
                 f"model.{field.name}={value} has no effect on model={config.name}.",
-                f"Options of {config.name}: {', '.join(sorted(used - {'name', 'description', 'axes'}))}.",
+                f"Options of {config.name}: {', '.join(known)}.",
             )
 
 

@@ -59,10 +59,11 @@ class SelfConsistentPoint(Point):
         if mode is Mode.unrolled:
             steps, mixing = self.unrolled_steps, self.unrolled_mixing
             solution = unrolled(problem, self.guess(inputs), steps=steps, mixing=mixing)
-            return Density(solution.p, solution.mu, scf=solution.report)
-        density = self.converged(problem, inputs)
+            density = Density(solution.p, solution.mu, scf=solution.report)
+        else:
+            density = self.converged(problem, inputs)
         if inputs.report_response and isinstance(inputs.maps, Maps):  # without, too costly
-            return _with_response(problem, density)
+            return _with_response(problem, density, differentiable=self.training)
         return density
 
     def at_reference(self, problem: Problem, inputs: Inputs) -> Density:
@@ -164,12 +165,11 @@ class VariationalPoint(SelfConsistentPoint):
         return Density(reference, -mean, residual=gradient - mean[:, None] * charge)
 
 
-def _with_response(problem: Problem, density: Density) -> Density:
-    """Add the extreme eigenvalues of the response to the report."""
+def _with_response(problem: Problem, density: Density, *, differentiable: bool) -> Density:
+    """Add the extreme eigenvalues of the response to the report; a loss on them needs a graph."""
     assert density.scf is not None and density.fermi_level is not None
-    p, mu = density.multipoles.detach(), density.fermi_level.detach()
-    with torch.no_grad():
-        low, high = response_range(problem, p, mu)
+    with torch.set_grad_enabled(differentiable):
+        low, high = response_range(problem, density.multipoles, density.fermi_level)
     report = replace(density.scf, response_min=low, response_max=high)
     return replace(density, scf=report)
 

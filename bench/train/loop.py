@@ -22,6 +22,7 @@ from bench.train.interrupt import Interrupted, InterruptFlag, interruptible
 from bench.train.log import Row, to_csv
 from bench.train.losses import (
     ERROR_UNITS,
+    STABILITY,
     allowed_losses,
     check_stability_loss,
     choose_losses,
@@ -229,8 +230,13 @@ class Trainer:
         for group in optimizer.param_groups:
             group["lr"] = state.rate.at(position.epoch + done)
         state.model.train()
-        stress = "stress" in self._losses.weights
-        prediction = state.model(batch, mode=mode, training=True, compute_stress=stress)
+        prediction = state.model(
+            batch,
+            mode=mode,
+            training=True,
+            compute_stress="stress" in self._losses.weights,
+            report_response=STABILITY in self._losses.weights,
+        )
         check_stability_loss(self._losses.weights, prediction.scf)
         squares = squared_errors(prediction, batch, stable_range=self._stable)
         loss = weighted_loss(squares, self._losses.weights)

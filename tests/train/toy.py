@@ -49,7 +49,7 @@ class ToyPoint(nn.Module):
         self.calls = Calls()
 
     def forward(
-        self, batch: Batch, *, mode: Mode, training: bool = False, compute_stress: bool = False
+        self, batch: Batch, *, mode: Mode, training: bool = False, **outputs: bool
     ) -> Prediction:
         if len(self.calls) == self.interrupt_at:
             signal.raise_signal(signal.SIGINT)
