@@ -112,7 +112,7 @@ class ModelConfig:
     num_updates: int = 2  # of the non-self-consistent ``polar``
     metallic: bool = True  # whether charge is exchanged with a Fermi sea (scf_response)
     ensemble: Ensemble = Ensemble.constant_charge
-    fermi_level: float | None = None  # eV, with constant_fermi_level
+    fermi_level: float | None = None  # eV, −∂E/∂Q to hold in the constant_fermi_level ensemble
     solver: Solver = Solver.auto
     initial_density: Guess = Guess.local
     tolerance: float = 1e-8  # e
@@ -134,12 +134,14 @@ class SystemConfig:
 class LossWeights:
     """Weights of the losses; zero switches one off, without it a missing label is refused."""
 
-    energy: float = 1.0  # per (eV/atom)²
+    # An RMSE of 10 meV/atom, 30 meV/Å, 3 me (3 me Å) or 20 me Å of the whole dipole costs about
+    # the same, 0.01: no label is bought with another's error.
+    energy: float = 100.0  # per (eV/atom)²
     forces: float = 10.0  # per (eV/Å)²
     stress: float = 0.0  # per (eV/Å³)²
-    multipoles: float = 10.0  # per (e)², (e Å)²
-    total_charge: float = 1.0  # per e²
-    dipole: float = 1.0  # per (e Å)², masked components only
+    multipoles: float = 1000.0  # per (e)², (e Å)²
+    total_charge: float = 10.0  # per e²
+    dipole: float = 20.0  # per (e Å)², masked components only
     fermi_level: float = 0.0  # per eV²
     stability: float = 0.0  # on response eigenvalues above the stable range
 
@@ -155,7 +157,7 @@ class TrainingConfig:
     weight_decay: float = 5e-7
     schedule: str = "cosine"  # cosine, plateau or constant
     warmup_epochs: int = 2
-    clip_gradient: float = 10.0
+    clip_gradient: float = 100.0
     ema_decay: float = 0.99
     early_stop_patience: int = 0  # epochs without improvement of the validation loss; 0: never
     time_limit: float = 0.0  # minutes of training; 0: no limit
