@@ -25,8 +25,8 @@ _HELP = """Reference data: generate, check, import.
       counts, ranges, leakage, sum rules, outliers; exit code 1 on a violation
   bench data import FILE name=mine boundary=slab [map.energy=KEY ...] [field_sign=-1 ...]
       make a system that `bench run system=mine` accepts from an extxyz file of your own
-  bench data plan system=al_water trajectories=FOLDER
-      order and extend a plan by its recipe.yaml
+  bench data plan system=al_water [trajectories=FOLDER]
+      order and extend a plan by its recipe.yaml and the frames in trajectories/
   bench data sample slab metal=Al waters=4 out=FILE [layers=3] [size=2x2] [steps=60] [seed=0]
   bench data sample vacancy crystal=quartz element=O out=FILE [repeat=2x2x1] [charge=0]
       short molecular dynamics with GFN1-xTB, or model=RUN_FOLDER [field=0.1]: a trained point
@@ -135,11 +135,12 @@ def _validate(words: list[str]) -> int:
 def _plan(words: list[str]) -> int:
     from bench.data.generate.plan import make_plan, read_recipe, trajectory_loader
 
-    defaults = {"system": REQUIRED, "trajectories": REQUIRED}
+    defaults = {"system": REQUIRED, "trajectories": ""}
     options = parse_options(words, defaults, verb="bench data plan")
     store = _store(options["system"])
     existing = store.plan() if (store.folder / "plan.extxyz").is_file() else []
-    loader = trajectory_loader(Path(options["trajectories"]))
+    folder = Path(options["trajectories"] or store.folder / "trajectories")
+    loader = trajectory_loader(folder)
     plan = make_plan(read_recipe(store.folder / "recipe.yaml"), existing, loader)
     store.write_plan(plan)
     print(f"{len(plan)} structures planned, {len(plan) - len(existing)} new: {store.folder}")
