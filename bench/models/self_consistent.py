@@ -126,7 +126,7 @@ class SelfConsistentPoint(Point):
         if self.config.fermi_level is None:
             raise BenchError(
                 "model.ensemble=constant_fermi_level needs a Fermi level.",
-                "Set model.fermi_level in eV: a prediction's chemical_potential at constant charge.",
+                "Set model.fermi_level in eV, as in a prediction's chemical_potential.",
             )
         return self.config.fermi_level
 
