@@ -9,12 +9,14 @@ import re
 import pytest
 
 from bench.cli import main
+from bench.config import Ensemble
 from bench.evaluate.probes import registry
 from bench.evaluate.probes.probe import Probe
 from bench.evaluate.probes.result import Measurement, NotApplicable, Observed
 from tests.models.test_points import build
 from tests.trained import write_run
 
+MEASURED_ON = r"facts measured on the \d+ training structures of pt_water"
 QUICK = ["check", "model=scf_qeq", "preset=smoke"]
 
 
@@ -51,7 +53,7 @@ def test_only_a_failure_is_an_exit_code(fake, capsys, probe, code, shown):
     output = capsys.readouterr().out
     for text in shown:
         assert text in output
-    assert "16 training structures of pt_water" in output
+    assert re.search(MEASURED_ON, output)
 
 
 def test_an_untrained_point_is_probed_and_written(tmp_path, capsys):
@@ -61,7 +63,7 @@ def test_an_untrained_point_is_probed_and_written(tmp_path, capsys):
     assert str(file) in output and "2 pass, 1 finding" in output
     content = json.loads(file.read_text())
     assert (content["model"], content["trained"]) == ("scf_qeq", False)
-    assert "facts measured on the 16 training structures of pt_water" in content["origin"]
+    assert re.search(MEASURED_ON, content["origin"])
     assert [probe["probe"] for probe in content["probes"]] == ["vacuum", "zero field", "chain"]
     vacuum, _, chain = content["probes"]
     assert vacuum["material"] == "slab of H2OPt12 in 40 and 60 Å"
@@ -88,6 +90,14 @@ def test_a_run_is_probed_with_its_weights_and_keeps_the_result(tmp_path, capsys)
     assert (content["model"], content["trained"]) == ("local_charges", True)
     (probe,) = content["probes"]
     assert probe["verdict"] == "finding" and "nothing makes ions whole" in probe["reason"]
+
+
+def test_a_run_at_a_fixed_fermi_level_is_probed_at_constant_charge(tmp_path):
+    fixed = {"ensemble": Ensemble.constant_fermi_level, "fermi_level": -1.0}
+    folder = write_run(tmp_path, build("scf_qeq", **fixed))
+    assert main(["check", f"run={folder}", "probes=vacuum"]) == 0
+    (probe,) = json.loads((folder / "probes.json").read_text())["probes"]
+    assert max(m["value"] for m in probe["measurements"]) < 1e-6
 
 
 @pytest.mark.parametrize(

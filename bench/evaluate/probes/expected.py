@@ -32,6 +32,7 @@ EXPECTED: dict[str, dict[str, str]] = {
         "error of Coulomb's law": _NOT_STATIONARY,
         "dipole against −dE/dfield": _NOT_VARIATIONAL,
     },
+    "scf_response": {"fractional charge": _SHIFT},
     "polar": {
         "fractional charge": _SHIFT,
         "chain exponent": "each charge follows the potential where it is, as in a conductor",
