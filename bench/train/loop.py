@@ -23,6 +23,7 @@ from bench.train.log import Row, to_csv
 from bench.train.losses import (
     ERROR_UNITS,
     STABILITY,
+    STRESS,
     allowed_losses,
     check_stability_loss,
     choose_losses,
@@ -234,7 +235,7 @@ class Trainer:
             batch,
             mode=mode,
             training=True,
-            compute_stress="stress" in self._losses.weights,
+            compute_stress=STRESS in self._losses.weights,
             report_response=STABILITY in self._losses.weights,
         )
         check_stability_loss(self._losses.weights, prediction.scf)
@@ -291,10 +292,12 @@ class Trainer:
         errors, scf = ErrorSums(), ScfSums()
         model = self.state.average.module
         model.eval()
-        stress = "stress" in self._losses.weights
+        stress = STRESS in self._losses.weights
         for batch in self._valid_loader:
             batch = batch.to(self._device)
-            prediction = model(batch, mode=Mode.implicit, compute_stress=stress)
+            prediction = model(
+                batch, mode=Mode.implicit, compute_stress=stress, report_response=True
+            )
             errors.add(squared_errors(prediction, batch, stable_range=self._stable))
             scf.add(prediction.scf)
         return errors, scf

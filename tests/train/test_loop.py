@@ -87,6 +87,7 @@ def test_a_real_point_resumes_to_the_same_bits(
         train_toy(tmp_path / name, copy.deepcopy(initial), data, epochs=2)
 
     session("whole")
+    assert all(float(row["scf_response_max"]) < 1.0 for row in rows(tmp_path / "whole"))
     stop_after_steps(3, monkeypatch)  # inside the implicit stage's only epoch
     with pytest.raises(Interrupted):
         session("parts")
