@@ -39,11 +39,15 @@ class Seen:
         )
 
     def invariants(self, norms: Tensor) -> Tensor:
-        """[g, n, (l, w)] potentials and squared gradients, in units of the norms [(l, w)]."""
+        """[g, n, (l, w)] arsinh of potentials and squared gradients in units of norms [(l, w)].
+
+        The logarithm's growth keeps a network sane far from what it was trained on: in a field of
+        0.1 V/Å the squared gradient in quartz is a hundred times that of the training set.
+        """
         widths = self.potentials.shape[2]
         squares = self.gradients.square().sum(-1)
         units = torch.cat([norms[:widths], norms[widths:].square()])
-        return torch.cat([self.potentials, squares], dim=2) / units
+        return torch.asinh(torch.cat([self.potentials, squares], dim=2) / units)
 
 
 def induced(gains: Tensor, seen: Seen) -> Tensor:

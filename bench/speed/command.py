@@ -13,6 +13,7 @@ from bench.config import Solver, Update
 from bench.models.registry import DTYPES, point_names
 from bench.speed.solvers import Contest, SolverCost, compare_solvers
 from bench.speed.steps import (
+    VARIANTS,
     mace_inference,
     mace_training,
     point_inference,
@@ -55,7 +56,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         epilog=CLI_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    names = point_names()
+    names = [*point_names(), *VARIANTS]
     parser.add_argument("--models", nargs="+", default=FIRST_POINTS, choices=[*names, "all"])
     parser.add_argument("--part", nargs="+", default=["training"], choices=PARTS)
     parser.add_argument("--rounds", type=int, default=15, help="interleaved rounds, at least 6")
@@ -72,14 +73,14 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def _training(work: Workload, options: argparse.Namespace) -> list[Table]:
     steps = {"mace-torch ScaleShiftMACE": mace_training(work)}
-    steps |= {name: point_training(work, name, **_options(name)) for name in options.models}
+    steps |= {name: point_training(work, name) for name in options.models}
     ratios = measure(steps, rounds=options.rounds, title="training steps")
     return [_ratio_table("Training step", ratios, work, options)]
 
 
 def _inference(work: Workload, options: argparse.Namespace) -> list[Table]:
     steps = {"mace-torch ScaleShiftMACE": mace_inference(work)}
-    steps |= {name: point_inference(work, name, **_options(name)) for name in options.models}
+    steps |= {name: point_inference(work, name) for name in options.models}
     ratios = measure(steps, rounds=options.rounds, title="inference")
     return [_ratio_table("Energy and forces, converged to 1e-8 e", ratios, work, options)]
 
@@ -111,11 +112,6 @@ TABLES: dict[str, Callable[[Workload, argparse.Namespace], list[Table]]] = {
     "solvers": _solvers,
     "polar": _polar,
 }
-
-
-def _options(name: str) -> dict[str, object]:
-    """Fixed charges have no atomic dipoles."""
-    return {"l_max": 0} if name == "fixed_charge" else {}
 
 
 def _atoms(work: Workload) -> str:

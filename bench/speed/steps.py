@@ -18,26 +18,39 @@ from mace.modules.blocks import (
 from mace.modules.extensions import PolarMACE
 from torch import Tensor, nn
 
-from bench.config import LossWeights
+from bench.compose import compose
+from bench.config import Functional, LossWeights, Update
 from bench.data.batch import Batch
 from bench.models.backbone import build_mace, random_stream
-from bench.models.base import Point, build_point
+from bench.models.base import BACKBONE_OPTIONS, Point, build_point
 from bench.models.prediction import Prediction
 from bench.models.registry import point_class
 from bench.speed.timing import Step
 from bench.speed.workload import Workload
 from bench.train.losses import squared_errors, weighted_loss
 
+NAMES = {"name", "description", "axes"}
+VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "scf_fixed_point-mlp": ("scf_fixed_point", {"update": Update.mlp}),
+    "scf_fixed_point-many_body": ("scf_fixed_point", {"update": Update.many_body}),
+    "scf_energy_functional-quadratic": (
+        "scf_energy_functional",
+        {"functional": Functional.quadratic},
+    ),
+}
+
 
 def point(work: Workload, name: str, **options: Any) -> Point:
-    """One of our points on the workload's backbone.
+    """One of our points, as conf/model describes it, on the workload's backbone.
 
     Args:
         work: structures and backbone.
-        name: of the point.
+        name: of the point, or of one of its ``VARIANTS``.
         options: of its configuration.
     """
-    config = replace(work.config, name=name, **options)
+    name, variant = VARIANTS.get(name, (name, {}))
+    backbone = {key: getattr(work.config, key) for key in BACKBONE_OPTIONS - NAMES}
+    config = replace(compose([f"model={name}"]).model, **backbone, **variant, **options)
     dtype = work.batch.node_attrs.dtype
     return build_point(point_class(name), config, work.facts, dtype=dtype, seed=0)
 
