@@ -147,7 +147,7 @@ def test_training_lowers_the_loss_and_ends_with_the_best_averaged_weights(tmp_pa
     data = taught(dataset())
     _, model, _ = train_toy(tmp_path, data=data, epochs=30, mode=Mode.implicit)
     losses = [float(row["valid_loss"]) for row in rows(tmp_path)]
-    assert losses[-1] < 0.02 * losses[0]
+    assert losses[-1] < 0.1 * losses[0]
     best = ToyPoint()
     epoch = load_best(best, tmp_path / BEST)
     assert losses[epoch - 1] == min(losses)
