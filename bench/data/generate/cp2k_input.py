@@ -70,7 +70,11 @@ def attempts(atoms: Atoms) -> list[Settings]:
         atoms: a planned structure (``info`` has multiplicity, and for validation perhaps its own
             ``cutoff`` or ``eps_scf``; ``pbc`` says whether it is a slab).
     """
-    own = {key: atoms.info[key] for key in ("cutoff", "eps_scf") if key in atoms.info}
+    own: dict[str, Any] = {}
+    if "cutoff" in atoms.info:  # numbers read from a file are numpy's, which json refuses
+        own["cutoff"] = int(atoms.info["cutoff"])
+    if "eps_scf" in atoms.info:
+        own["eps_scf"] = float(atoms.info["eps_scf"])
     return [replace(settings, **own) for settings in _attempts(atoms)]
 
 
