@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
+_FEWEST_STEPS = 4  # from the wave function of another cutoff CP2K once stopped after one step
 _NUMBER = r"\s+(-?\d+\.\d+)"
 
 
@@ -60,6 +61,8 @@ def parse_output(text: str, forces_text: str, count: int) -> Output:
         OutputError: not converged, aborted, or a number is missing.
     """
     steps = _steps(text)
+    if steps < _FEWEST_STEPS:
+        raise OutputError(f"converged in {steps} SCF step, too few to be believed")
     fermi = _last(r"Fermi energy:" + _NUMBER, text)
     squared = re.findall(r"S\*\*2 :\s+\d+\.\d+\s+(\d+\.\d+)", text)
     version = re.search(r"CP2K\| version string:\s+(.+)", text)

@@ -145,7 +145,8 @@ class Worker:
 
     def _kept(self, atoms: Atoms) -> Path:
         """A wave function fits any geometry of the same atoms, cell, k-points, charge and spin."""
-        state = [atoms.info[key] for key in ("total_charge", "multiplicity", "k_points")]
+        keys = ("total_charge", "multiplicity", "k_points", "cutoff")
+        state = [atoms.info.get(key) for key in keys]
         key = f"{atoms.get_chemical_formula(mode='all')} {atoms.cell.array.round(4)} {state}"
         return self.folder / f"start-{hashlib.sha256(key.encode()).hexdigest()[:12]}.wfn"
 

@@ -58,6 +58,7 @@ def test_open_shell_charges_are_not_spins():
     ("change", "reason"),
     [
         (("*** SCF run converged in", "*** SCF run NOT converged in"), "not converged"),
+        (("converged in    30 steps", "converged in     1 steps"), "too few"),
         (("ENERGY| Total FORCE_EVAL", "energy"), "no energy"),
         (("Hirshfeld Charges", "nothing"), "Hirshfeld"),
     ],
