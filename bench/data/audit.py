@@ -258,8 +258,13 @@ def ranges_table(frames: Sequence[Atoms]) -> Table:
     return table
 
 
-def label_values(frames: Sequence[Atoms]) -> list[tuple[str, str, Array, int]]:
-    """Name, unit, all numbers and number of structures of every label and of the field along z."""
+def label_values(
+    frames: Sequence[Atoms], fitted_on: Sequence[Atoms] | None = None
+) -> list[tuple[str, str, Array, int]]:
+    """Name, unit, all numbers and number of structures of every label and of the field along z.
+
+    The energy is shown less one energy per element, fitted on ``fitted_on`` (default: ``frames``).
+    """
     found = []
     for label in LABELS.values():
         store = [a.arrays if label.per_atom else a.info for a in frames]
@@ -278,8 +283,14 @@ def label_values(frames: Sequence[Atoms]) -> list[tuple[str, str, Array, int]]:
                 ("atomic dipole", "e Å", dipoles, len(values)),
             ]
         elif label.name == "energy":
-            per_atom = np.array([v / len(a) for v, a in zip(values, frames)])
-            found.append(("energy per atom", "eV", per_atom, len(values)))
+            found.append(
+                (
+                    "energy less E0, per atom",
+                    "eV",
+                    _less_elements(frames, fitted_on or frames),
+                    len(values),
+                )
+            )
         elif label.name == "dipole":
             along_z = np.array([v[2] for v in values])
             found.append(("dipole along z", "e Å", along_z, len(values)))
@@ -288,3 +299,17 @@ def label_values(frames: Sequence[Atoms]) -> list[tuple[str, str, Array, int]]:
             found.append((label.name.replace("_", " "), label.unit, flat, len(values)))
     fields = np.array([np.asarray(a.info["electric_field"], float)[2] for a in frames])
     return [*found, ("field along z", "V/Å", fields, len(frames))]
+
+
+def _less_elements(frames: Sequence[Atoms], fitted_on: Sequence[Atoms]) -> Array:
+    """Energies per atom less the least-squares sum of one energy per element (eV)."""
+    elements = sorted({int(z) for a in fitted_on for z in a.numbers})
+    energies, counts = _energies(fitted_on, elements)
+    per_element = np.linalg.lstsq(counts, energies, rcond=None)[0]
+    own, composition = _energies(frames, elements)
+    return np.asarray((own - composition @ per_element) / composition.sum(1), dtype=np.float64)
+
+
+def _energies(frames: Sequence[Atoms], elements: Sequence[int]) -> tuple[Array, Array]:
+    counts = np.array([[(a.numbers == z).sum() for z in elements] for a in frames], float)
+    return np.array([a.info["REF_energy"] for a in frames], float), counts

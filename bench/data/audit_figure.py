@@ -30,7 +30,7 @@ def draw(frames: Sequence[Atoms], path: Path) -> None:
     )
     for axis, (name, unit, values, count) in zip(axes.flat, labels):
         edges = np.histogram_bin_edges(values, bins=40)
-        parts = {s: _values(by_split[s], name) for s in SPLITS}
+        parts = {s: _values(by_split[s], name, frames) for s in SPLITS}
         axis.hist(
             list(parts.values()),
             bins=list(edges),
@@ -50,6 +50,6 @@ def draw(frames: Sequence[Atoms], path: Path) -> None:
     pyplot.close(figure)
 
 
-def _values(frames: Sequence[Atoms], name: str) -> np.ndarray:
-    found = {label: values for label, _, values, _ in label_values(frames)} if frames else {}
-    return found.get(name, np.empty(0))
+def _values(frames: Sequence[Atoms], name: str, everything: Sequence[Atoms]) -> np.ndarray:
+    found = label_values(frames, everything) if frames else []
+    return next((values for label, _, values, _ in found if label == name), np.empty(0))
