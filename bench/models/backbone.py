@@ -35,6 +35,10 @@ class NodeFeatures:
     scalars: Tensor
     vectors: Tensor
 
+    def detached(self) -> NodeFeatures:
+        """The same numbers without their autograd graph."""
+        return NodeFeatures(self.energy.detach(), self.scalars.detach(), self.vectors.detach())
+
 
 @contextmanager
 def random_stream(seed: int, dtype: torch.dtype) -> Iterator[None]:

@@ -7,8 +7,9 @@ energy belongs to that density.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, TypeAlias, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -53,6 +54,7 @@ DENSITY_OPTIONS = frozenset(
 )
 
 AnyMaps: TypeAlias = Maps | CoulombOperator
+AnyMapsT = TypeVar("AnyMapsT", bound=AnyMaps)
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,6 @@ class Point(nn.Module, ABC):
         recommended: what ``training.mode=auto`` means.
         knows_total_charge: whether its energy depends on the total charge asked for.
         variational: whether the density makes the energy stationary, so that μ = −∂E/∂Q.
-        matrix_free: whether it can do without the maps' matrices for large structures.
     """
 
     predicts: ClassVar[frozenset[str]] = frozenset({"multipoles", "dipole"})
@@ -121,7 +122,6 @@ class Point(nn.Module, ABC):
     recommended: ClassVar[Mode] = Mode.implicit
     knows_total_charge: ClassVar[bool] = True
     variational: ClassVar[bool] = True
-    matrix_free: ClassVar[bool] = True
 
     atomic_energies: Tensor  # [z, 1] eV
     potential_shifts: Tensor  # [z, 1] eV Å³/e
@@ -223,15 +223,21 @@ class Point(nn.Module, ABC):
         return torch.zeros_like(total_charge)
 
     def maps(self, batch: Batch) -> AnyMaps:
-        """The linear maps of the batch's geometry; features only where the point uses them.
+        """What applies the maps of the batch's geometry; features where the point uses them.
 
-        Matrices, or beyond ``dense_limit`` atoms per structure products with them.
+        Products alone for periodic structures: their derivatives cost as little as they do, those
+        of a matrix several times its assembly.  Open structures have no such operator.
         """
-        config, geometry = self.config, batch.geometry()
-        large = geometry.mask.shape[1] > config.dense_limit and self.matrix_free
-        build = CoulombOperator if large and bool((batch.boundary > 0).all()) else assemble
+        return self._maps(batch, CoulombOperator if bool((batch.boundary > 0).all()) else assemble)
+
+    def matrices(self, batch: Batch) -> Maps:
+        """The same maps as matrices, for direct solves."""
+        return self._maps(batch, assemble)
+
+    def _maps(self, batch: Batch, build: Callable[..., AnyMapsT]) -> AnyMapsT:
+        config = self.config
         return build(
-            geometry,
+            batch.geometry(),
             smearing_width=config.smearing_width,
             l_max=config.l_max,
             feature_widths=config.feature_widths if self.uses_features else (),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import replace
 from typing import ClassVar
 
@@ -18,7 +19,7 @@ from bench.scf.direct import direct_report, solve_bordered
 from bench.scf.implicit import CHORD_STEPS, differentiable, solve_matrix_free, unrolled
 from bench.scf.krylov import KrylovInverse
 from bench.scf.problem import Constraint, Linear, Problem
-from bench.scf.solve import dense_inverse, response_range, solve
+from bench.scf.solve import Inverse, Solution, dense_inverse, response_range, solve
 
 CHORD_STEPS_FOR_FORCES = 1  # first derivatives; training on forces needs two
 
@@ -62,9 +63,14 @@ class SelfConsistentPoint(Point):
             density = Density(solution.p, solution.mu, scf=solution.report)
         else:
             density = self.converged(problem, inputs)
-        if inputs.report_response and isinstance(inputs.maps, Maps):  # without, too costly
-            return _with_response(problem, density, differentiable=self.training)
+        if inputs.report_response and self._dense(inputs):  # matrix-free it would cost too much
+            matrices = replace(inputs, maps=self.matrices(inputs.batch))
+            return _with_response(self.problem(matrices), density, differentiable=self.training)
         return density
+
+    def _dense(self, inputs: Inputs) -> bool:
+        """Whether the structures are small enough for matrices."""
+        return inputs.maps.charge.shape[1] <= self.config.dense_limit * (self.config.l_max + 1) ** 2
 
     def at_reference(self, problem: Problem, inputs: Inputs) -> Density:
         """Direct training: the energy at the reference density, and what one update changes there.
@@ -77,15 +83,45 @@ class SelfConsistentPoint(Point):
         return Density(reference, once.mu, residual=once.p - reference)
 
     def converged(self, problem: Problem, inputs: Inputs) -> Density:
-        """The self-consistent density as a differentiable function of all parameters."""
+        """The self-consistent density as a differentiable function of all parameters.
+
+        Solved with matrices that no derivative passes through; chord steps with the same
+        inverse then differentiate products alone.
+        """
+        if isinstance(inputs.maps, Maps) and isinstance(problem, Linear) and self._is_direct:
+            return _direct_density(problem, self.config.tolerance)
+        if not self._dense(inputs):
+            return self._matrix_free(problem, inputs)
+        with torch.no_grad():
+            fixed = self.problem(_detached(inputs, self.matrices))
+            solution = self._solution(fixed, inputs, self.config.solver)
+
+        def inverse(part: Problem, p: Tensor, mu: Tensor) -> Inverse:
+            same = fixed if isinstance(part.rows, slice) else fixed.take(part.rows)
+            return dense_inverse(same, p, mu)
+
+        p, mu = differentiable(problem, solution, make_inverse=inverse, steps=self._chord_steps)
+        return Density(p, mu, scf=solution.report)
+
+    def _matrix_free(self, problem: Problem, inputs: Inputs) -> Density:
+        """For structures whose matrices would cost more than Krylov iterations."""
+        if isinstance(problem, Linear) and self._is_direct:
+            p, mu, report = solve_matrix_free(problem, tolerance=self.config.tolerance)
+            return Density(p, mu, scf=report)
+        auto = self.config.solver is Solver.auto
+        solution = self._solution(problem, inputs, Solver.krylov if auto else self.config.solver)
+        steps = self._chord_steps
+        p, mu = differentiable(problem, solution, make_inverse=KrylovInverse, steps=steps)
+        return Density(p, mu, scf=solution.report)
+
+    def _solution(self, problem: Problem, inputs: Inputs, solver: Solver) -> Solution:
+        """Detached, by the direct solve or by iteration."""
         config = self.config
-        if isinstance(problem, Linear) and config.solver in (Solver.auto, Solver.direct):
-            return _linear_density(problem, config.tolerance)
-        matrices = isinstance(inputs.maps, Maps)
-        solver = config.solver
-        if solver is Solver.auto and not matrices:
-            solver = Solver.krylov
-        solution = solve(
+        if isinstance(problem, Linear) and self._is_direct and isinstance(problem.matrix, Tensor):
+            density = _direct_density(problem, config.tolerance)
+            assert density.fermi_level is not None and density.scf is not None
+            return Solution(density.multipoles, density.fermi_level, density.scf)
+        return solve(
             problem,
             self.guess(inputs),
             solver=solver,
@@ -93,13 +129,14 @@ class SelfConsistentPoint(Point):
             tolerance=config.tolerance,
             max_iterations=config.max_iterations,
         )
-        p, mu = differentiable(
-            problem,
-            solution,
-            make_inverse=dense_inverse if matrices else KrylovInverse,
-            steps=CHORD_STEPS if self.training else CHORD_STEPS_FOR_FORCES,
-        )
-        return Density(p, mu, scf=solution.report)
+
+    @property
+    def _is_direct(self) -> bool:
+        return self.config.solver in (Solver.auto, Solver.direct)
+
+    @property
+    def _chord_steps(self) -> int:
+        return CHORD_STEPS if self.training else CHORD_STEPS_FOR_FORCES
 
     def guess(self, inputs: Inputs) -> Tensor:
         """[g, m] the first density that the configuration asks for."""
@@ -174,11 +211,18 @@ def _with_response(problem: Problem, density: Density, *, differentiable: bool) 
     return replace(density, scf=report)
 
 
-def _linear_density(problem: Linear, tolerance: float) -> Density:
-    """Direct where the matrix is there, matrix-free where it is not."""
-    if not isinstance(problem.matrix, Tensor):
-        p, mu, report = solve_matrix_free(problem, tolerance=tolerance)
-        return Density(p, mu, scf=report)
+def _detached(inputs: Inputs, matrices: Callable[[Batch], Maps]) -> Inputs:
+    """The same inputs with matrices, without any graph."""
+    batch = replace(
+        inputs.batch, positions=inputs.batch.positions.detach(), cell=inputs.batch.cell.detach()
+    )
+    nodes = inputs.nodes.detached()
+    return Inputs(batch, nodes, matrices(batch))
+
+
+def _direct_density(problem: Linear, tolerance: float) -> Density:
+    """One bordered solve, differentiable through its matrix."""
+    assert isinstance(problem.matrix, Tensor)
     limits = problem.constraint
     p, mu = solve_bordered(
         problem.matrix,

@@ -35,7 +35,7 @@ def point(*, l_max: int = 1, metallic: bool = True) -> ScfResponse:
 def inputs_of(model: Point, *frames: ase.Atoms, positions: Tensor | None = None) -> Inputs:
     batch = batch_of(model, *frames)
     batch = batch if positions is None else replace(batch, positions=positions)
-    return Inputs(batch, model.backbone(batch), model.maps(batch))
+    return Inputs(batch, model.backbone(batch), model.matrices(batch))
 
 
 def dense_response(model: ScfResponse, inputs: Inputs) -> Tensor:
