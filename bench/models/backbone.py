@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -53,10 +54,10 @@ def random_stream(seed: int, dtype: torch.dtype) -> Iterator[None]:
             torch.set_default_dtype(before)
 
 
-def build_mace(
+def mace_arguments(
     config: ModelConfig, elements: tuple[int, ...], *, avg_num_neighbors: float, scale: float
-) -> ScaleShiftMACE:
-    """mace-torch's own model without atomic energies; default type and seed are the caller's.
+) -> dict[str, Any]:
+    """What any of mace-torch's models takes to have this backbone, without atomic energies.
 
     Args:
         config: the backbone's hyperparameters.
@@ -68,26 +69,34 @@ def build_mace(
         f"{config.num_channels}x{degree}{'eo'[degree % 2]}"
         for degree in range(config.hidden_l_max + 1)
     )
-    return ScaleShiftMACE(
-        r_max=config.r_max,
-        num_bessel=config.num_bessel,
-        num_polynomial_cutoff=config.num_polynomial_cutoff,
-        max_ell=config.angular_l_max,
-        interaction_cls=RealAgnosticResidualInteractionBlock,
-        interaction_cls_first=RealAgnosticInteractionBlock,
-        num_interactions=config.num_interactions,
-        num_elements=len(elements),
-        hidden_irreps=o3.Irreps(hidden),
-        MLP_irreps=o3.Irreps(f"{config.mlp_channels}x0e"),
-        atomic_energies=np.zeros(len(elements)),
-        avg_num_neighbors=avg_num_neighbors,
-        atomic_numbers=list(elements),
-        correlation=config.correlation,
-        gate=torch.nn.functional.silu,
-        radial_MLP=list(config.radial_mlp),
-        atomic_inter_scale=scale,
-        atomic_inter_shift=0.0,
-    )
+    return {
+        "r_max": config.r_max,
+        "num_bessel": config.num_bessel,
+        "num_polynomial_cutoff": config.num_polynomial_cutoff,
+        "max_ell": config.angular_l_max,
+        "interaction_cls": RealAgnosticResidualInteractionBlock,
+        "interaction_cls_first": RealAgnosticInteractionBlock,
+        "num_interactions": config.num_interactions,
+        "num_elements": len(elements),
+        "hidden_irreps": o3.Irreps(hidden),
+        "MLP_irreps": o3.Irreps(f"{config.mlp_channels}x0e"),
+        "atomic_energies": np.zeros(len(elements)),
+        "avg_num_neighbors": avg_num_neighbors,
+        "atomic_numbers": list(elements),
+        "correlation": config.correlation,
+        "gate": torch.nn.functional.silu,
+        "radial_MLP": list(config.radial_mlp),
+        "atomic_inter_scale": scale,
+        "atomic_inter_shift": 0.0,
+    }
+
+
+def build_mace(
+    config: ModelConfig, elements: tuple[int, ...], *, avg_num_neighbors: float, scale: float
+) -> ScaleShiftMACE:
+    """mace-torch's own model; default type and seed are the caller's, arguments as above."""
+    arguments = mace_arguments(config, elements, avg_num_neighbors=avg_num_neighbors, scale=scale)
+    return ScaleShiftMACE(**arguments)
 
 
 class Backbone(nn.Module):

@@ -8,20 +8,14 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any
 
-import numpy as np
 import torch
-from e3nn import o3
-from mace.modules.blocks import (
-    RealAgnosticInteractionBlock,
-    RealAgnosticResidualInteractionBlock,
-)
 from mace.modules.extensions import PolarMACE
 from torch import Tensor, nn
 
 from bench.compose import compose
 from bench.config import Functional, LossWeights, Update
 from bench.data.batch import Batch
-from bench.models.backbone import build_mace, random_stream
+from bench.models.backbone import build_mace, mace_arguments, random_stream
 from bench.models.base import BACKBONE_OPTIONS, Point, build_point
 from bench.models.prediction import Prediction
 from bench.models.registry import point_class
@@ -128,27 +122,15 @@ def _scale_shift_mace(work: Workload) -> nn.Module:
 def _polar_mace(work: Workload) -> nn.Module:
     """PolarMACE on the same backbone, with its own update and readout blocks."""
     config = work.config
-    channels = config.num_channels
+    backbone = mace_arguments(
+        config,
+        work.facts.elements,
+        avg_num_neighbors=work.facts.avg_num_neighbors,
+        scale=work.facts.force_scale,
+    )
     with random_stream(0, work.batch.node_attrs.dtype):
         model: nn.Module = PolarMACE(
-            r_max=config.r_max,
-            num_bessel=config.num_bessel,
-            num_polynomial_cutoff=config.num_polynomial_cutoff,
-            max_ell=config.angular_l_max,
-            interaction_cls=RealAgnosticResidualInteractionBlock,
-            interaction_cls_first=RealAgnosticInteractionBlock,
-            num_interactions=config.num_interactions,
-            num_elements=len(work.facts.elements),
-            hidden_irreps=o3.Irreps(f"{channels}x0e+{channels}x1o"),
-            MLP_irreps=o3.Irreps(f"{config.mlp_channels}x0e"),
-            atomic_energies=np.zeros(len(work.facts.elements)),
-            avg_num_neighbors=work.facts.avg_num_neighbors,
-            atomic_numbers=list(work.facts.elements),
-            correlation=config.correlation,
-            gate=torch.nn.functional.silu,
-            radial_MLP=list(config.radial_mlp),
-            atomic_inter_scale=work.facts.force_scale,
-            atomic_inter_shift=0.0,
+            **backbone,
             kspace_cutoff_factor=config.kspace_cutoff_factor,
             atomic_multipoles_max_l=config.l_max,
             atomic_multipoles_smearing_width=config.smearing_width,
