@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import NamedTuple
 
 from bench.errors import BenchError, nearest
+from bench.termination import terminate_as_interrupt
 
 
 class Verb(NamedTuple):
@@ -51,7 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if name not in VERBS:
             raise BenchError(f"bench {name} does not exist.", nearest(name, VERBS))
-        return int(import_module(VERBS[name].module).main(rest) or 0)
+        with terminate_as_interrupt():
+            return int(import_module(VERBS[name].module).main(rest) or 0)
     except BenchError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -5,8 +5,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import signal
-import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +16,7 @@ from typing import Any
 
 from bench.config import RunConfig
 from bench.errors import BenchError
+from bench.termination import terminate_as_interrupt
 from bench.train.interrupt import Interrupted
 
 
@@ -147,7 +146,7 @@ class RunFolder:
             RunFailed: for ``Diverged`` and for any error that is not the user's; the traceback
                 is in error.log.
         """
-        with self.locked(), _terminate_as_interrupt():
+        with self.locked(), terminate_as_interrupt():
             self.set_status(Status.running)
             try:
                 yield
@@ -182,16 +181,3 @@ def _acquire(descriptor: int, path: Path) -> None:
             f"{path}: this file system cannot lock files ({error.strerror}).",
             "Choose a folder on another one: results_dir=FOLDER",
         ) from error
-
-
-@contextmanager
-def _terminate_as_interrupt() -> Iterator[None]:
-    """Treat SIGTERM (a cluster's end of time) like Ctrl-C; possible in the main thread only."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, previous)

@@ -19,7 +19,7 @@ _HELP = """Reference data: generate, check, import.
       label what the plan lacks with CP2K; may be interrupted at any time and called again
   bench data build system=pt_water
       structures.extxyz and card.yaml from plan and labels
-  bench data validate system=pt_water [workers=2] [run=false]
+  bench data validate system=pt_water [workers=2] [limit=N] [nice=19] [run=false]
       error bars: forces, dipoles, label noise, vacuum, spin
   bench data audit system=pt_water [figure=audit.png]
       counts, ranges, leakage, sum rules, outliers; exit code 1 on a violation
@@ -111,7 +111,14 @@ def _validate(words: list[str]) -> int:
     from bench.data.generate.run import generate
     from bench.data.generate.validate import plan_validation, validate, validation_store
 
-    defaults = {"system": REQUIRED, "workers": 2, "run": True, "limit": 0}
+    defaults: dict[str, Any] = {
+        "system": REQUIRED,
+        "workers": 2,
+        "run": True,
+        "limit": 0,
+        "nice": 19,
+        "scratch": "",
+    }
     options = parse_options(words, defaults, verb="bench data validate")
     store = _store(options["system"])
     extra = validation_store(store)
@@ -119,12 +126,12 @@ def _validate(words: list[str]) -> int:
         require_cp2k()
         if not (extra.folder / "plan.extxyz").is_file():
             extra.write_plan(plan_validation(store))
-        scratch = Path(f"results/runs/data/{options['system']}-validation")
         generate(
             extra,
             workers=options["workers"],
-            scratch=scratch,
+            scratch=Path(options["scratch"] or f"results/runs/data/{options['system']}-validation"),
             keep_densities=False,
+            niceness=options["nice"],
             limit=options["limit"] or None,
         )
     print(json.dumps(validate(store), indent=1))

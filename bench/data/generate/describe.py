@@ -94,13 +94,18 @@ def error_bars(card: dict[str, Any]) -> list[tuple[str, str]]:
         place = f"{item['structure']}, atom {item['atom']} {item['axis']}"
         change = f"{item['difference_meV_per_angstrom']:+.2g} meV/Å"
         rows.append((f"force − finite difference of the energy ({place})", change))
-    if "dipole_against_minus_dE_dfield" in found:
-        item = found["dipole_against_minus_dE_dfield"]
-        value = (
-            f"median {item['median_e_angstrom']:.1g} e Å, rms {item['rms_e_angstrom']:.1g}, "
-            f"at most {item['largest_e_angstrom']:.1g} (curved response included)"
-        )
-        rows.append((f"dipole against −dE/dE, {item['pairs']} pairs of fields", value))
+    integrals = {
+        "dipole_against_minus_dE_dfield": "neighbours in field series",
+        "dipole_against_minus_dE_dfield_curvature_included": "pairs of fields, curvature included",
+    }
+    for name, what in integrals.items():
+        if name in found:
+            item = found[name]
+            value = (
+                f"median {item['median_e_angstrom']:.1g} e Å, rms {item['rms_e_angstrom']:.1g}, "
+                f"at most {item['largest_e_angstrom']:.1g}"
+            )
+            rows.append((f"dipole against −dE/dE, {item['pairs']} {what}", value))
     for kind, structures in found.get("label_noise", {}).items():
         rows.append((kind.replace("_", " "), _noise(list(structures.values()))))
     if "integrated_spin" in found:
@@ -121,6 +126,7 @@ def _noise(changes: Sequence[dict[str, float]]) -> str:
     """The largest change over the structures of the quantities that matter most."""
     shown = {
         "energy_meV_per_atom": "meV/atom",
+        "energy_variation_meV_per_atom": "meV/atom beyond a constant",
         "force_rms_meV_per_angstrom": "meV/Å rms",
         "charge_rms_e": "e rms",
         "dipole_e_angstrom": "e Å",

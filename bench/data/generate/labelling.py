@@ -144,10 +144,14 @@ class Worker:
         return job
 
     def _kept(self, atoms: Atoms) -> Path:
-        """A wave function fits any geometry of the same atoms, cell, k-points, charge and spin."""
+        """A wave function helps at the same geometry, k-points, charge and spin, in another field.
+
+        One of another geometry costs 20 steps more than none: 49 instead of 30 on a metal slab.
+        """
         keys = ("total_charge", "multiplicity", "k_points", "cutoff")
         state = [atoms.info.get(key) for key in keys]
-        key = f"{atoms.get_chemical_formula(mode='all')} {atoms.cell.array.round(4)} {state}"
+        geometry = [x.round(4).tolist() for x in (atoms.numbers, atoms.positions, atoms.cell.array)]
+        key = f"{geometry} {state}"
         return self.folder / f"start-{hashlib.sha256(key.encode()).hexdigest()[:12]}.wfn"
 
     def _wave_function(self, atoms: Atoms) -> Path | None:
@@ -156,6 +160,8 @@ class Worker:
 
     def _keep_wave_function(self, atoms: Atoms) -> None:
         for written in (self.folder / "job").glob("job-RESTART.*"):
+            for old in self.folder.glob("start-*.wfn"):  # groups come one after the other
+                old.unlink()
             written.replace(self._kept(atoms))
 
 

@@ -48,7 +48,7 @@ def test_error_bars_of_forces_dipoles_and_sums():
         )
     )
     assert rows["force − finite difference of the energy (al0001, atom 3 z)"] == "-1.2 meV/Å"
-    assert rows["dipole against −dE/dE, 4 pairs of fields"].startswith(
+    assert rows["dipole against −dE/dE, 4 neighbours in field series"].startswith(
         "median 0.001 e Å, rms 0.002"
     )
     assert "corrected by at most 8e-07" in rows["sum rules, 9 structures (exact grid)"]

@@ -1,6 +1,10 @@
 """The generator with a stand-in for CP2K: resume, retry, failures, restarts, one call at a time."""
 
+import os
+import subprocess
+import sys
 import threading
+import time
 
 import pytest
 
@@ -42,7 +46,7 @@ def test_the_next_state_of_a_group_starts_from_the_wave_function(store, tmp_path
 
 
 def test_careful_settings_follow_a_failure(store, tmp_path, monkeypatch):
-    install_stand_in(tmp_path / "bin", monkeypatch, fail_above=0.15)  # usual mixing 0.2, then 0.1
+    install_stand_in(tmp_path / "bin", monkeypatch, fail_above=0.2)  # usual mixing 0.4, then 0.1
     generate(store, workers=1, scratch=tmp_path / "work", limit=1)
     provenance = store.read_label("al0000")["provenance"]
     assert provenance["attempts"] == 2 and provenance["settings"]["mixing"] == 0.1
@@ -101,3 +105,26 @@ def test_the_queue_gives_whole_groups_once():
     for thread in threads:
         thread.join()
     assert sorted(taken) == [["a", "c"], ["b"]]
+
+
+def test_the_end_of_a_jobs_time_leaves_no_calculation_behind(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Store(tmp_path / "datasets/al_water").write_plan([slab("al0000", "g0", 0.0)])
+    (tmp_path / "cp2k.psmp").write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\nexec sleep 600\n")
+    (tmp_path / "cp2k.psmp").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    command = [sys.executable, "-m", "bench", "data", "generate", "system=al_water", "workers=1"]
+    generating = subprocess.Popen(command)
+    calculation = int(_wait_for(tmp_path / "pid"))
+    generating.terminate()
+    assert generating.wait(timeout=60) == 130
+    with pytest.raises(ProcessLookupError):
+        os.kill(calculation, 0)
+
+
+def _wait_for(path):
+    for _ in range(600):
+        if path.is_file() and (text := path.read_text()):
+            return text
+        time.sleep(0.1)
+    raise AssertionError(f"{path} was not written")

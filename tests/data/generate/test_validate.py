@@ -61,20 +61,34 @@ def test_force_error_is_found(tmp_path):
     assert [r["difference_meV_per_angstrom"] for r in rows] == pytest.approx([0, -20, 0], abs=1e-3)
 
 
-def test_dipole_against_energy_finds_a_wrong_dipole(tmp_path):
+def in_fields(folder, felt_fields, *, error=0.0, curvature=0.0):
+    """A slab with dipole 0.3 + 1.5 E + curvature E²/2 and the energies that belong to it."""
     factor = 4 * np.pi * COULOMB_CONSTANT / slab().get_volume()
-    for error, expected in ((0.0, 0.0), (0.05, 0.05)):
-        labels = []
-        for number, felt in enumerate((-0.2, 0.0, 0.2)):
-            dipole = 0.3 + 1.5 * felt
-            applied = felt - factor * (dipole + error)
-            energy = -0.3 * felt - 0.75 * felt**2 + 0.5 * factor * (dipole + error) ** 2
-            atoms = slab(f"al000{number}", "g0", applied)
-            labels.append((atoms, made_up_label(atoms, dipole=dipole + error, energy=energy)))
-        store = store_of(tmp_path / str(error), labels)
-        found = validate(store)["dipole_against_minus_dE_dfield"]
-        assert found["pairs"] == 2
-        assert found["largest_e_angstrom"] == pytest.approx(expected, abs=1e-6)
+    labels = []
+    for number, felt in enumerate(felt_fields):
+        dipole = 0.3 + 1.5 * felt + curvature * felt**2 / 2 + error
+        work = 0.3 * felt + 0.75 * felt**2 + curvature * felt**3 / 6
+        atoms = slab(f"al000{number}", "g0", felt - factor * dipole)
+        energy = 0.5 * factor * dipole**2 - work
+        labels.append((atoms, made_up_label(atoms, dipole=dipole, energy=energy)))
+    return store_of(folder, labels)
+
+
+@pytest.mark.parametrize("error", [0.0, 0.05])
+def test_dipole_against_energy_finds_a_wrong_dipole(tmp_path, error):
+    found = validate(in_fields(tmp_path, (-0.4, -0.1, 0.0, 0.2, 0.3), error=error, curvature=1.0))
+    assert "dipole_against_minus_dE_dfield_curvature_included" not in found
+    row = found["dipole_against_minus_dE_dfield"]
+    assert row["pairs"] == 4
+    assert row["largest_e_angstrom"] == pytest.approx(error, abs=1e-6)
+    assert row["largest_energy_mismatch_meV"] == pytest.approx(1e3 * error * 0.3, abs=1e-3)
+
+
+def test_two_fields_cannot_tell_curvature_from_error(tmp_path):
+    found = validate(in_fields(tmp_path, (-0.1, 0.2), curvature=1.0))
+    assert "dipole_against_minus_dE_dfield" not in found
+    row = found["dipole_against_minus_dE_dfield_curvature_included"]
+    assert row["largest_e_angstrom"] == pytest.approx(0.3**2 / 12, rel=1e-3)  # h²/12 of μ''
 
 
 def test_spins_are_summarised(tmp_path):
@@ -102,3 +116,15 @@ def test_noise_between_two_settings():
     assert found["force_rms_meV_per_angstrom"] == pytest.approx(30.0 / np.sqrt(15), rel=1e-2)
     assert found["fermi_level_meV"] == pytest.approx(-2.0)
     assert found["dipole_e_angstrom"] == 0.0
+
+
+def test_a_constant_per_composition_is_no_error(tmp_path):
+    frames = [slab(f"al000{i}", f"g{i}", 0.1 * i) for i in range(2)]
+    store = store_of(tmp_path, [(a, made_up_label(a)) for a in frames])
+    extra = validation_store(store)
+    extra.write_plan([a for a in plan_validation(store) if a.info["subset"] == "tighter_cutoff"])
+    for variant, shift in zip(extra.plan(), (-0.5, -0.4)):
+        extra.write_label(made_up_label(variant, energy=-100.0 + shift))
+    noise = validate(store)["label_noise"]["tighter_cutoff"]
+    assert [c["energy_meV_per_atom"] for c in noise.values()] == pytest.approx([-100, -80])
+    assert [c["energy_variation_meV_per_atom"] for c in noise.values()] == pytest.approx([-10, 10])
