@@ -53,13 +53,7 @@ class Settings:
 # converges only by orbital transformation.
 _METAL = Settings()
 _WATER = replace(_METAL, electronic_temperature=300, added_orbitals=12)
-_INSULATOR = Settings(
-    eps_scf=2e-6,
-    electronic_temperature=300,
-    added_orbitals=12,
-    mixing_beta=1.5,
-    mixing_vectors=8,
-)
+_INSULATOR = Settings(eps_scf=2e-6, electronic_temperature=300, added_orbitals=12, mixing=0.6)
 _OPEN_SHELL = Settings(orbital_transformation=True, eps_scf=3e-5, max_scf=40)
 
 

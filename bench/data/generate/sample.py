@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from ase import Atoms, units
-from ase.constraints import FixAtoms
+from ase.constraints import FixAtoms, FixCom
 from ase.md.langevin import Langevin
 from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
 from ase.optimize import FIRE
@@ -83,9 +83,9 @@ def sample(
     atoms = atoms.copy()
     periodic = atoms.pbc.copy()
     atoms.pbc = periodic | periodic_vacuum
-    if not periodic.all():
-        heights = atoms.positions[:, 2]
-        atoms.set_constraint(FixAtoms(mask=heights < heights.min() + _LOWEST_LAYER))
+    heights = atoms.positions[:, 2]
+    held = FixAtoms(mask=heights < heights.min() + _LOWEST_LAYER)
+    atoms.set_constraint(FixCom() if periodic.all() else held)
     masses = atoms.get_masses()
     atoms.set_masses(np.where(atoms.numbers == 1, _DEUTERIUM, masses))
     atoms.calc = calculator
@@ -97,6 +97,7 @@ def sample(
         sampling.time_step * units.fs,
         temperature_K=sampling.temperature,
         friction=sampling.friction / units.fs,
+        fixcm=False,  # the constraints above hold what should not drift
         rng=rng,
     )
     for _ in dynamics.irun(sampling.steps):

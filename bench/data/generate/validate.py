@@ -42,9 +42,11 @@ def plan_validation(store: Store, *, noise_structures: int = 3) -> list[Atoms]:
     slab = not labelled[0].pbc.all()
     telling = _same_composition([a for a in labelled if len(set(a.numbers)) >= (3 if slab else 2)])
     start = next((a for a in telling if a.info["field"] != 0.0), telling[0])
-    noise = [start, *[a for a in telling if a is not start]][:: max(1, len(telling) // 3)]
+    groups = {a.info["group"]: a for a in reversed(telling)} | {start.info["group"]: start}
+    others = [a for a in groups.values() if a is not start][::-1]
+    spread = others[:: max(1, len(others) // max(1, noise_structures - 1))]
     plan = _displaced(start)
-    for atoms in noise[:noise_structures]:
+    for atoms in [start, *spread][:noise_structures]:
         plan += [_variant(atoms, f"tighter_{key}", {key: value}) for key, value in _TIGHTER.items()]
         if atoms.info["k_points"] != "1x1x1":
             plan.append(_variant(atoms, "tighter_k_points", {"k_points": "5x5x1"}))

@@ -1,0 +1,76 @@
+"""The partition on full densities of CP2K, one per system, against the committed labels.
+
+Each file in ``cubes`` holds round(32767 |n/max|^(1/4)) with the density's sign, which moves charges
+by 2e-5 e, atomic dipoles by 1e-5 e Å and a slab's dipole by 1e-4 e Å.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase.units import Bohr
+
+from bench.data.generate.cp2k_input import valence
+from bench.data.generate.partition import (
+    Grid,
+    dipole_from_profile,
+    load_proatoms,
+    restore_sum_rules,
+    stockholder,
+)
+from bench.data.generate.store import Store
+from bench.paths import shipped
+
+CUBES = Path(__file__).parent / "cubes"
+SYSTEM = {"al0000": "al_water", "pt0166": "pt_water", "si0037": "sio2_vacancy"}
+
+
+@pytest.fixture(params=SYSTEM)
+def labelled_cube(request):
+    """Structure, its label, and the density on the grid of the exact cell."""
+    store = Store(shipped("datasets") / SYSTEM[request.param])
+    atoms = next(a for a in store.plan() if a.info["uid"] == request.param)
+    with np.load(CUBES / f"{request.param}.npz") as kept:
+        root = kept["fourth_root"] / 32767.0
+        density = np.sign(root) * root**4 * float(kept["largest"])
+    return atoms, store.read_label(request.param), Grid(density / Bohr**3, atoms.cell.array)
+
+
+def with_the_headers_rounding(grid):
+    """The grid that a reader of the cube file assumes: steps with six decimals in Bohr."""
+    points = np.array(grid.density.shape)[:, None]
+    return Grid(grid.density, np.round(grid.cell / Bohr / points, 6) * points * Bohr)
+
+
+def test_the_partition_gives_the_label(labelled_cube):
+    atoms, label, grid = labelled_cube
+    ions = valence(atoms)
+    whole = grid.normalised(ions.sum() - atoms.info["total_charge"])
+    charges, dipoles = stockholder(whole, atoms.positions, atoms.numbers, ions, load_proatoms())
+    slab = label["dipole_z"] is not None
+    dipole = dipole_from_profile(*whole.profile(), atoms.positions, ions) if slab else 0.0
+    if slab:
+        assert dipole == pytest.approx(label["dipole_z"], abs=2e-4)
+    corrected = restore_sum_rules(
+        charges,
+        dipoles,
+        atoms.positions,
+        total_charge=float(atoms.info["total_charge"]),
+        dipole=np.array([0.0, 0.0, dipole]),
+        mask=np.array([0, 0, slab]),
+    )
+    np.testing.assert_allclose(corrected.charges, label["charges"], atol=5e-5)
+    np.testing.assert_allclose(corrected.dipoles, label["dipoles"], atol=2e-5)
+    assert corrected.largest_correction < 5e-6
+
+
+def test_electrons_in_excess_come_from_the_header_and_scaling_does_not_mend_them(labelled_cube):
+    atoms, label, grid = labelled_cube
+    electrons = valence(atoms).sum() - atoms.info["total_charge"]
+    assert abs(grid.electrons - electrons) < 1e-4
+    rounded = with_the_headers_rounding(grid)
+    assert rounded.electrons - electrons > 2e-4
+    if label["dipole_z"] is not None:
+        scaled = rounded.normalised(electrons).profile()
+        error = dipole_from_profile(*scaled, atoms.positions, valence(atoms)) - label["dipole_z"]
+        assert abs(error) > 1e-3
