@@ -15,9 +15,12 @@ from bench.paths import PACKAGE
 # Where a run writes, on what it computes and how things are worded decide no number.
 _NOT_IDENTITY = ("results_dir", "device", "wandb")
 _NOT_IDENTITY_OF_PARTS = {"model": ("description", "axes"), "system": ("description", "path")}
-# The rooms that decide a number; the data rooms that generate and audit do not.
+# The rooms that decide a number; the part of the data room that generates and audits does not.
 _IDENTITY_SOURCES = (
-    "data/*.py",
+    "data/batch.py",
+    "data/dataset.py",
+    "data/labels.py",
+    "data/statistics.py",
     "density/**/*.py",
     "scf/**/*.py",
     "models/**/*.py",
@@ -79,10 +82,15 @@ def plain(config: Any) -> dict[str, Any]:
 def code_version(package: Path = PACKAGE) -> str:
     """Ten hexadecimal digits over names and contents of the sources that decide numbers."""
     digest = hashlib.sha256()
-    for path in sorted({p for pattern in _IDENTITY_SOURCES for p in package.glob(pattern)}):
+    for path in identity_sources(package):
         digest.update(path.relative_to(package).as_posix().encode())
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()[:10]
+
+
+def identity_sources(package: Path = PACKAGE) -> list[Path]:
+    """The files whose change makes another run of the same configuration and data."""
+    return sorted({path for pattern in _IDENTITY_SOURCES for path in package.glob(pattern)})
 
 
 def _short_hash(content: bytes) -> str:

@@ -1,12 +1,13 @@
 """Two runs are the same run exactly when everything that decides their numbers is the same."""
 
+import re
 from dataclasses import replace
 
 import pytest
 
 from bench.compose import compose
 from bench.config import Wandb
-from bench.identity import canonical, code_version, identify, plain
+from bench.identity import canonical, code_version, identify, identity_sources, plain
 
 DATA = "0" * 64
 
@@ -88,12 +89,24 @@ def test_code_version_follows_names_and_contents(package):
     assert len(set(versions)) == 3
 
 
-@pytest.mark.parametrize("name", ["report/table.py", "cli.py", "data/generate/cp2k.py"])
+@pytest.mark.parametrize(
+    "name", ["report/table.py", "cli.py", "data/audit.py", "data/generate/cp2k.py"]
+)
 def test_rooms_that_decide_no_number_do_not_count(package, name):
     before = code_version(package)
     (package / name).parent.mkdir(parents=True, exist_ok=True)
     (package / name).write_text("# new\n")
     assert code_version(package) == before
+
+
+def test_what_the_models_read_their_data_with_counts():
+    sources = identity_sources()
+    imported = {
+        name
+        for source in sources
+        for name in re.findall(r"from bench\.data\.(\w+) import", source.read_text())
+    }
+    assert imported and imported <= {path.stem for path in sources if path.parent.name == "data"}
 
 
 def test_plain_types_say_the_same_as_the_command_line():
