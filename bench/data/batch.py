@@ -16,6 +16,7 @@ import bench.libraries  # noqa: F401  # isort: skip  before mace
 import ase
 import numpy as np
 import torch
+from ase.data import chemical_symbols
 from mace.data.neighborhood import get_neighborhood
 from torch import Tensor
 from torch.utils.data import DataLoader
@@ -24,6 +25,7 @@ from bench.data import labels as names
 from bench.data.labels import DIPOLE, LABELS
 from bench.density.geometry import Boundary, Geometry
 from bench.density.reciprocal import boundary_of, half_sphere
+from bench.errors import BenchError
 
 
 @dataclass(frozen=True)
@@ -161,6 +163,10 @@ def build_graph(atoms: ase.Atoms, settings: GraphSettings, index: int = 0) -> Gr
         atoms: structure with total_charge, electric_field and reference labels in info and arrays.
         settings: elements, cutoffs and type.
         index: its place in its split, for messages.
+
+    Raises:
+        BenchError: boundary conditions that cannot be treated, an element that is not in
+            ``settings``: its atoms would have no features at all.
     """
     pbc = tuple(bool(p) for p in atoms.pbc)
     boundary = boundary_of(atoms.cell.array, pbc, f"structure {index}")
@@ -169,7 +175,7 @@ def build_graph(atoms: ase.Atoms, settings: GraphSettings, index: int = 0) -> Gr
         atoms.positions, settings.r_max, pbc=pbc, cell=atoms.cell.array.copy()
     )
     numbers = torch.as_tensor(atoms.numbers, dtype=torch.int64)
-    one_hot = numbers[:, None] == torch.tensor(settings.elements)
+    one_hot = _one_hot(numbers, settings.elements, index)
     labels, has = _reference(atoms)
     return Graph(
         positions=torch.as_tensor(atoms.positions, dtype=torch.float64),
@@ -194,6 +200,19 @@ def build_graph(atoms: ase.Atoms, settings: GraphSettings, index: int = 0) -> Gr
         has=has,
         index=index,
     )
+
+
+def _one_hot(numbers: Tensor, elements: tuple[int, ...], index: int) -> Tensor:
+    """[n, z] bool."""
+    one_hot = numbers[:, None] == torch.tensor(elements)
+    strangers = numbers[~one_hot.any(dim=1)].unique().tolist()
+    if strangers:
+        raise BenchError(
+            f"structure {index} has {', '.join(chemical_symbols[z] for z in strangers)}, "
+            "which the model was not trained on.",
+            f"Elements that it knows: {', '.join(chemical_symbols[z] for z in elements)}.",
+        )
+    return one_hot
 
 
 def _reference(atoms: ase.Atoms) -> tuple[dict[str, Tensor], dict[str, Tensor]]:

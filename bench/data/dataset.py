@@ -64,7 +64,8 @@ def load_dataset(system: SystemConfig) -> Dataset:
 
     Raises:
         BenchError: missing or changed files, missing labels, non-finite numbers, boundary
-            conditions or fields that the electrostatics cannot treat, groups across splits.
+            conditions or fields that the electrostatics cannot treat, groups across splits,
+            elements that no training structure has.
     """
     folder = dataset_folder(system)
     card = _read_card(folder)
@@ -78,6 +79,7 @@ def load_dataset(system: SystemConfig) -> Dataset:
     for split in ("train", "test"):
         if not by_split[split]:
             raise BenchError(f"{folder}: no structure has split={split}.")
+    _check_elements(by_split, folder)
     return Dataset(system.name, card, dataset_checksum(system), by_split)
 
 
@@ -118,6 +120,9 @@ def check_frame(atoms: ase.Atoms, where: str, required: list[str]) -> None:
             )
     for key in found:
         _check_finite(atoms.info.get(key, atoms.arrays.get(key)), key, where)
+    _check_finite(atoms.positions, "positions", where)
+    _check_finite(atoms.cell.array, "cell", where)
+    _check_charge(atoms.info[names.TOTAL_CHARGE_KEY], where)
     _check_label_shapes(atoms, where)
     boundary = boundary_of(atoms.cell.array, atoms.pbc, where)
     check_field(atoms, boundary, where)
@@ -130,6 +135,14 @@ def _check_finite(value: Any, key: str, where: str) -> None:
         raise BenchError(
             f"{where}: {key} is not finite at index {bad.tolist()}.",
             "Remove the structure or calculate it again; `bench data audit` lists all of them.",
+        )
+
+
+def _check_charge(charge: Any, where: str) -> None:
+    if np.size(charge) != 1 or np.asarray(charge).dtype.kind not in "iuf":
+        raise BenchError(
+            f"{where}: {names.TOTAL_CHARGE_KEY}={charge!r} is no number.",
+            "Give it in e, positive where electrons are missing: total_charge=1.",
         )
 
 
@@ -232,3 +245,16 @@ def _check_splits(frames: list[ase.Atoms], folder: Path) -> None:
     twice = [uid for uid, n in Counter(a.info["uid"] for a in frames).items() if n > 1]
     if twice:
         raise BenchError(f"{folder}: uid comes twice: {', '.join(map(str, twice))}.")
+
+
+def _check_elements(by_split: dict[str, list[ase.Atoms]], folder: Path) -> None:
+    """No model knows an element that it was not trained on; told before training, not after it."""
+    known = {symbol for atoms in by_split["train"] for symbol in atoms.symbols}
+    for atoms in (atoms for split in SPLITS for atoms in by_split[split]):
+        strangers = sorted(set(atoms.symbols) - known)
+        if strangers:
+            raise BenchError(
+                f"{folder}: {atoms.info['uid']} (split={atoms.info['split']}) has "
+                f"{', '.join(strangers)}, which no training structure has.",
+                f"Elements in the training set: {', '.join(sorted(known))}.",
+            )
