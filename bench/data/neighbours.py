@@ -43,10 +43,13 @@ def structure_distance(one: dict[int, Array], other: dict[int, Array]) -> float:
     """Relative distance of two structures of equal composition, 0 for equal geometries.
 
     The atoms' vectors of each element are compared as multisets: column by column, sorted.
+    Infinite where ``one`` has no neighbours at all and ``other`` has some.
     """
     square = norm = 0.0
     for number, vectors in one.items():
         difference = np.sort(vectors, axis=0) - np.sort(other[number], axis=0)
         square += float((difference**2).sum())
         norm += float((vectors**2).sum())
-    return float(np.sqrt(square / norm)) if norm > 0 else 0.0
+    if norm == 0.0:
+        return float("inf") if square > 0.0 else 0.0
+    return float(np.sqrt(square / norm))
