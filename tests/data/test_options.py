@@ -1,0 +1,66 @@
+"""Words of ``bench data``: what is refused, and how the message helps."""
+
+import pytest
+
+from bench.data.options import REQUIRED, parse_options
+from bench.errors import BenchError
+
+DEFAULTS = {"system": REQUIRED, "workers": 2, "reach": 1.5, "keep": False, "out": None}
+
+
+def parse(*words, **more):
+    return parse_options(["system=al", *words], DEFAULTS, verb="generate", **more)
+
+
+@pytest.mark.parametrize(
+    ("words", "key", "value"),
+    [
+        ([], "workers", 2),
+        (["workers=-3"], "workers", -3),
+        (["reach=2"], "reach", 2.0),
+        (["keep=true", "keep=false"], "keep", False),
+        (["out=a=b c"], "out", "a=b c"),
+        (["out="], "out", ""),
+        (["workers=1", "workers=4"], "workers", 4),
+    ],
+)
+def test_values_have_the_type_of_their_default(words, key, value):
+    found = parse(*words)[key]
+    assert found == value and type(found) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("word", "problem", "mend"),
+    [
+        ("workers", "generate: 'workers' is no key=value.", "Did you mean 'workers'?"),
+        ("wrokers=1", "generate: 'wrokers' is no option.", "Did you mean 'workers'?"),
+        ("workers=1.5", "generate: workers='1.5' is no int.", ""),
+        ("reach=far", "generate: reach='far' is no float.", ""),
+        ("keep=yes", "generate: keep='yes'.", "Allowed: true, false."),
+        ("map.energy=E", "generate: 'map.energy' is no option.", "Allowed: keep, out"),
+    ],
+)
+def test_messages_hold_the_word_and_a_way_out(word, problem, mend):
+    with pytest.raises(BenchError) as refused:
+        parse(word)
+    assert refused.value.problem == problem
+    assert refused.value.mend.startswith(mend)
+
+
+def test_prefixes_take_text_that_no_default_knows():
+    found = parse("map.energy=E total", "map.charge=", prefixes=("map.",))
+    assert (found["map.energy"], found["map.charge"]) == ("E total", "")
+    with pytest.raises(BenchError, match=r"'mop\.x' is no option"):
+        parse("mop.x=1", prefixes=("map.",))
+
+
+def test_a_missing_option_is_told_with_all_options():
+    with pytest.raises(BenchError, match=r"system=\.\.\. is missing") as refused:
+        parse_options([], DEFAULTS, verb="generate")
+    assert refused.value.mend == "Options: system, workers, reach, keep, out."
+
+
+def test_defaults_stay_as_they_are():
+    before = dict(DEFAULTS)
+    parse("workers=7", "out=x")
+    assert before == DEFAULTS
