@@ -63,6 +63,18 @@ class Maps:
     sampled: tuple[Tensor, ...]
     l_max: int
 
+    def detached(self) -> Maps:
+        """The same numbers without any graph."""
+        return Maps(
+            coulomb=self.coulomb.detach(),
+            applied=self.applied.detach(),
+            charge=self.charge,
+            mask=self.mask,
+            potential_average=self.potential_average.detach(),
+            sampled=tuple(view.detach() for view in self.sampled),
+            l_max=self.l_max,
+        )
+
     @property
     def features(self) -> Tensor | None:
         """[g, n f, m] B: the sampled maps in the features' order; None without feature widths."""

@@ -64,8 +64,9 @@ class SelfConsistentPoint(Point):
         else:
             density = self.converged(problem, inputs)
         if inputs.report_response and self._dense(inputs):  # matrix-free it would cost too much
-            matrices = replace(inputs, maps=self.matrices(inputs.batch))
-            return _with_response(self.problem(matrices), density, differentiable=self.training)
+            dense = isinstance(inputs.maps, Maps)
+            whole = inputs if dense else replace(inputs, maps=self.matrices(inputs.batch))
+            return _with_response(self.problem(whole), density, differentiable=self.training)
         return density
 
     def _dense(self, inputs: Inputs) -> bool:
@@ -216,8 +217,8 @@ def _detached(inputs: Inputs, matrices: Callable[[Batch], Maps]) -> Inputs:
     batch = replace(
         inputs.batch, positions=inputs.batch.positions.detach(), cell=inputs.batch.cell.detach()
     )
-    nodes = inputs.nodes.detached()
-    return Inputs(batch, nodes, matrices(batch))
+    maps = inputs.maps.detached() if isinstance(inputs.maps, Maps) else matrices(batch)
+    return Inputs(batch, inputs.nodes.detached(), maps)
 
 
 def _direct_density(problem: Linear, tolerance: float) -> Density:
