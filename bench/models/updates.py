@@ -120,7 +120,7 @@ class NeighbourAverage(nn.Module):
     """What an atom's neighbours see, averaged with learned weights: the many-body update's input.
 
     û_i = (u_i, Σ_j w(h_j) f(r_ij) u_j) with a smooth cutoff f; linear in u, so that the equations
-    keep their form.
+    keep their form, and w > 0, so that a response falls with the neighbours' potential, too.
 
     Args:
         num_scalars: invariant node features.
@@ -140,7 +140,8 @@ class NeighbourAverage(nn.Module):
         vectors = batch.positions[receiver] - batch.positions[sender] + shifts
         reach = torch.linalg.vector_norm(vectors, dim=1) / self.r_max
         cutoff = (1 - reach.square()).clamp(min=0.0).square()
-        weights: Tensor = self.weight(scalars)[sender, 0] * cutoff / self.avg_num_neighbors
+        weights: Tensor = softplus(self.weight(scalars))[sender, 0]
+        weights = weights * cutoff / self.avg_num_neighbors
         largest = int(batch.num_atoms.max())
         matrix = weights.new_zeros(batch.num_structures, largest, largest)
         place = (batch.structure[sender], batch.slot[receiver], batch.slot[sender])

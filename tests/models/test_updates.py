@@ -153,11 +153,11 @@ def test_each_atom_answers_what_it_sees_itself() -> None:
 
 
 def average(*, r_max: float, neighbours: float = 2.0) -> NeighbourAverage:
-    """With the weight 1 + first scalar."""
+    """With the weight softplus(scalar)."""
     model = NeighbourAverage(1, r_max=r_max, avg_num_neighbors=neighbours)
     with torch.no_grad():
         model.weight.weight.fill_(1.0)
-        model.weight.bias.fill_(1.0)
+        model.weight.bias.zero_()
     return model
 
 
@@ -177,9 +177,11 @@ def test_weights_are_the_senders_times_a_smooth_cutoff() -> None:
     batch = dimer(2.0)
     apart = float((batch.positions[0] - batch.positions[1]).norm())
     cutoff = (1 - (apart / 3.0) ** 2) ** 2
-    found = average(r_max=3.0).matrix(batch, torch.tensor([[0.0], [4.0]], dtype=torch.float64))
-    expected = torch.tensor([[[0, 5 * cutoff / 2], [cutoff / 2, 0]]], dtype=torch.float64)
-    torch.testing.assert_close(found, expected, rtol=0, atol=1e-15)
+    found = average(r_max=3.0).matrix(batch, torch.tensor([[-9.0], [4.0]], dtype=torch.float64))
+    first, second = (math.log(1 + math.exp(x)) * cutoff / 2 for x in (-9.0, 4.0))
+    expected = torch.tensor([[[0, second], [first, 0]]], dtype=torch.float64)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-14)
+    assert (found >= 0).all()
 
 
 def test_a_neighbour_leaves_without_a_kink() -> None:
@@ -200,7 +202,7 @@ def test_an_atom_is_its_own_neighbour_through_the_cell() -> None:
     atoms.set_cell([2.0, 10.0, 10.0])
     batch = batch_of(labelled(atoms, seed=0), r_max=5.0)
     found = average(r_max=5.0, neighbours=4.0).matrix(batch, torch.zeros(1, 1, dtype=torch.float64))
-    expected = sum(2 * (1 - (2.0 * n / 5.0) ** 2) ** 2 for n in (1, 2)) / 4.0
+    expected = math.log(2) / 2 * sum((1 - (2.0 * n / 5.0) ** 2) ** 2 for n in (1, 2))
     assert float(found) == pytest.approx(expected, rel=1e-14)
 
 
