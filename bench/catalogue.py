@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import yaml
 
+from bench.errors import BenchError
 from bench.paths import shipped
 
 GROUPS = ("model", "system", "training", "preset")
@@ -21,21 +23,37 @@ def choices(group: str) -> dict[str, str]:
     """The names in a group, each with its one-line description, in order of the alphabet.
 
     The description is the key of that name or else the first comment of the file.
+
+    Raises:
+        BenchError: a file that is no YAML mapping.
     """
     files = {p.stem: p for folder in reversed(folders()) for p in (folder / group).glob("*.yaml")}
     return {name: _description(files[name]) for name in sorted(files)}
 
 
 def axes() -> dict[str, dict[str, str]]:
-    """Of every model, where it lies in the design space."""
+    """Of every model, where it lies in the design space.
+
+    Raises:
+        BenchError: as ``choices``.
+    """
     files = {p.stem: p for folder in reversed(folders()) for p in (folder / "model").glob("*.yaml")}
-    contents = {name: yaml.safe_load(files[name].read_text("utf-8")) for name in sorted(files)}
-    return {name: content.get("axes", {}) for name, content in contents.items()}
+    return {name: _content(files[name]).get("axes") or {} for name in sorted(files)}
 
 
 def _description(path: Path) -> str:
-    text = path.read_text(encoding="utf-8")
-    content = yaml.safe_load(text) or {}
-    comments = [line[1:].strip() for line in text.splitlines() if line.startswith("#")]
+    lines = path.read_text(encoding="utf-8").splitlines()
+    comments = [line[1:].strip() for line in lines if line.startswith("#")]
     comments = [line for line in comments if not line.startswith("@package")]
-    return str(content.get("description") or (comments or [""])[0])
+    return str(_content(path).get("description") or (comments or [""])[0])
+
+
+def _content(path: Path) -> dict[str, Any]:
+    """The keys of a file; none where it is empty."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except yaml.YAMLError as error:
+        raise BenchError(f"{path} is no YAML: {error}") from error
+    if not isinstance(content, dict):
+        raise BenchError(f"{path} holds a {type(content).__name__}.", "Write lines of key: value.")
+    return content
