@@ -17,7 +17,7 @@ import hydra
 from hydra.conf import HydraConf
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Glob, Override
 from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException
@@ -127,8 +127,20 @@ def _values(override: Override) -> list[str]:
     """``key=value`` for each value that an override sweeps over."""
     if not override.is_sweep_override():
         return [str(override.input_line)]
-    key = override.get_key_element()
+    key, pattern = override.get_key_element(), override.value()
+    if isinstance(pattern, Glob):
+        names = pattern.filter(list(choices(override.key_or_group)))
+        if not names:
+            raise BenchError(f"{override.input_line} matches nothing.", _allowed(override))
+        return [f"{key}={name}" for name in names]
+    if not override.is_discrete_sweep():
+        raise BenchError(f"{override.input_line} has no values to run one by one.", "List them.")
     return [f"{key}={value}" for value in override.sweep_string_iterator()]
+
+
+def _allowed(override: Override) -> str:
+    group = override.key_or_group
+    return nearest("", choices(group)) if group in GROUPS else f"{group} is no group of choices."
 
 
 def _check_choices(override: Override) -> None:

@@ -125,6 +125,8 @@ def _check_ensemble(config: RunConfig) -> None:
             f"model.fermi_level={model.fermi_level} eV has no effect at constant charge.",
             "Give model.ensemble=constant_fermi_level, too, or leave it out.",
         )
+    if model.fermi_level is not None and not math.isfinite(model.fermi_level):
+        raise BenchError(f"model.fermi_level={model.fermi_level} must be finite, in eV.")
 
 
 def _check_wandb(wandb: Wandb) -> None:
