@@ -52,9 +52,10 @@ def read_log(path: Path) -> TrainingLog:
     if not path.is_file():
         raise NoData(f"{path.name} does not exist")
     with path.open(encoding="utf-8", newline="") as file:
-        headings, *rows = csv.reader(file)
-    if not rows:
+        lines = list(csv.reader(file))
+    if len(lines) < 2:
         raise NoData(f"{path.name} has no epoch")
+    headings, *rows = lines
     names, units = zip(*(_name_and_unit(heading) for heading in headings))
     cells = dict(zip(names, zip(*rows)))
     columns = {

@@ -1,0 +1,107 @@
+"""Training logs as they come, short or with holes, and the curves drawn from them."""
+
+import numpy as np
+import pytest
+
+from bench.report.drawing import NoData
+from bench.report.learning import learning_curves, read_log
+from bench.train.log import COLUMNS, to_csv
+
+
+def rows(epochs, **columns):
+    """Epochs from 1; a column is a function of the epoch."""
+    return [
+        {"epoch": k, "mode": "implicit", **{name: f(k) for name, f in columns.items()}}
+        for k in range(1, epochs + 1)
+    ]
+
+
+@pytest.fixture
+def log_of(tmp_path):
+    def read(made):
+        path = tmp_path / "training_log.csv"
+        path.write_text(made if isinstance(made, str) else to_csv(made), encoding="utf-8")
+        return read_log(path)
+
+    return read
+
+
+def labels(figure):
+    return [axes.get_ylabel() for axes in figure.axes]
+
+
+def test_a_log_comes_back_with_units_and_holes(log_of):
+    log = log_of(rows(3, train_loss=lambda k: 1 / k, valid_dipole_rmse=lambda k: None))
+    assert log.epoch.tolist() == [1, 2, 3] and log.mode == ["implicit"] * 3
+    assert log.columns["train_loss"] == pytest.approx([1, 1 / 2, 1 / 3], rel=1e-7)
+    assert np.isnan(log.columns["valid_dipole_rmse"]).all()
+    assert log.units == COLUMNS
+
+
+@pytest.mark.parametrize("text", ["", "epoch,mode,train_loss\n"])
+def test_no_epoch_is_no_data(log_of, text):
+    with pytest.raises(NoData, match=r"training_log\.csv has no epoch"):
+        log_of(text)
+
+
+def test_a_heading_that_is_none_is_told(log_of):
+    with pytest.raises(ValueError, match="not a heading: 'train loss'"):
+        log_of("epoch,mode,train loss\n1,direct,0.5\n")
+
+
+@pytest.mark.parametrize(
+    ("column", "label"),
+    [
+        ("train_loss", "loss"),
+        ("valid_loss", "loss"),
+        ("valid_multipoles_rmse", "multipole RMSE (e, e Å)"),
+        ("valid_dipole_rmse", "dipole RMSE (e Å)"),
+        ("valid_fermi_level_rmse", "Fermi level RMSE (eV)"),
+        ("learning_rate", "learning rate"),
+    ],
+)
+def test_what_the_log_has_gets_a_panel(log_of, column, label):
+    figure = learning_curves(log_of(rows(4, **{column: lambda k: 0.1 * k})), "title")
+    assert labels(figure) == [label]
+    (axes,) = figure.axes
+    (line,) = axes.lines
+    assert line.get_xdata().tolist() == [1, 2, 3, 4]
+    assert line.get_ydata() == pytest.approx([0.1, 0.2, 0.3, 0.4])
+    assert axes.get_yscale() == "log" and axes.get_xlabel() == "epoch"
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, float("nan"), float("inf")])
+def test_what_a_logarithm_cannot_show_is_no_data(log_of, value):
+    with pytest.raises(NoData, match="no finite number"):
+        learning_curves(log_of(rows(3, valid_forces_rmse=lambda k: value)), "title")
+
+
+def test_one_good_epoch_is_enough_and_keeps_its_place(log_of):
+    made = rows(3, valid_loss=lambda k: 0.5 if k == 2 else float("nan"))
+    (line,) = learning_curves(log_of(made), "title").axes[0].lines
+    assert np.isfinite(line.get_ydata()).tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize(("epochs", "marker"), [(1, "o"), (30, "o"), (31, "None")])
+def test_few_epochs_are_marked(log_of, epochs, marker):
+    figure = learning_curves(log_of(rows(epochs, train_loss=lambda k: 1.0)), "title")
+    assert figure.axes[0].lines[0].get_marker() == marker
+
+
+def test_every_change_of_mode_is_marked_in_every_panel(log_of):
+    made = rows(5, train_loss=lambda k: 1.0, learning_rate=lambda k: 0.1)
+    for row, mode in zip(made, ("direct", "direct", "implicit", "implicit", "direct")):
+        row["mode"] = mode
+    for axes in learning_curves(log_of(made), "title").axes:
+        assert [line.get_xdata()[0] for line in axes.lines[1:]] == [2.5, 4.5]
+        texts = [text.get_text().strip() for text in axes.texts]
+        assert texts == ["direct", "implicit", "implicit", "direct"]
+
+
+@pytest.mark.parametrize(("last", "ticks"), [(2.0, {1.0, 2.0, 5.0}), (1e4, {1.0})])
+def test_ticks_can_be_read(log_of, last, ticks):
+    figure = learning_curves(log_of(rows(2, train_loss=lambda k: last if k == 2 else 1.0)), "t")
+    axis = figure.axes[0].yaxis
+    digits = {float(f"{tick:e}".split("e")[0]) for tick in axis.get_majorticklocs()}
+    assert digits == ticks
+    assert [axis.get_major_formatter()(v) for v in (0.02, 1.0, 500.0)] == ["0.02", "1", "500"]
