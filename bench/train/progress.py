@@ -33,7 +33,7 @@ def describe(row: Row) -> str:
     errors += [f"SCF {scf:.1f} iterations"] if scf is not None else []
     unconverged = row.get("scf_unconverged")
     errors += [f"{unconverged} unconverged"] if unconverged else []
-    return " | ".join([losses, ", ".join(errors)])
+    return " | ".join([losses, *([", ".join(errors)] if errors else [])])
 
 
 def _error(column: str, value: float | int | str | None) -> str:
