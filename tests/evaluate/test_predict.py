@@ -50,6 +50,8 @@ def test_every_structure_gets_its_own_numbers(size):
     predicted = predict_frames(Echo(), FRAMES, batch_size=size)
     assert len(predicted) == len(FRAMES)
     for atoms, given in zip(predicted, FRAMES):
+        assert atoms == given
+        assert atoms.info["REF_energy"] == given.info["REF_energy"]
         energy = given.positions[:, 2].sum()
         assert atoms.info["PRED_energy"] == pytest.approx(energy, rel=1e-12)
         assert atoms.info["BASELINE_energy"] == pytest.approx(10 * energy, rel=1e-12)
