@@ -63,8 +63,8 @@ class ScfSums:
         self.solves += len(report.converged)
         self.iterations += int(report.iterations.sum())
         self.unconverged += int((~report.converged).sum())
-        known = report.response_max.detach().nan_to_num(nan=-math.inf)
-        self.response_max = max(self.response_max, float(known.max()))
+        known = report.response_max.detach()
+        self.response_max = max([self.response_max, *known[~known.isnan()].tolist()])
 
     @property
     def mean_iterations(self) -> float | None:

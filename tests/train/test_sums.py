@@ -79,6 +79,7 @@ def test_solves_are_counted_per_structure():
         ([(-0.5, -2.0)], -0.5),
         ([(math.nan, 0.3)], 0.3),
         ([(0.9,), (math.nan,), (0.2,)], 0.9),
+        ([(math.nan, math.inf)], math.inf),
         ([(math.nan, math.nan)], None),
         ([], -math.inf),
     ],

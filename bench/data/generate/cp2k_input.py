@@ -12,7 +12,7 @@ from ase.units import Bohr, Hartree
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from numpy.typing import NDArray
 
-from bench.errors import BenchError
+from bench.errors import BenchError, nearest
 
 # Valence electrons of the GTH-PBE potentials; those in the datasets first.
 POTENTIALS = {"H": 1, "O": 6, "Al": 3, "Si": 4, "Pt": 18} | {
@@ -82,19 +82,28 @@ def _attempts(atoms: Atoms) -> list[Settings]:
     return [usual, replace(usual, mixing=usual.mixing / 2, max_scf=120)]
 
 
+def pseudopotential_charge(symbol: str) -> int:
+    """Valence electrons of an element's GTH-PBE potential.
+
+    Raises:
+        BenchError: no such potential is known here.
+    """
+    if symbol not in POTENTIALS:
+        raise BenchError(
+            f"The valence charge of {symbol} is not known.",
+            "Add it to POTENTIALS in bench/data/generate/cp2k_input.py and make its proatom. "
+            f"{nearest(symbol, POTENTIALS)}",
+        )
+    return POTENTIALS[symbol]
+
+
 def valence(atoms: Atoms) -> NDArray[np.float64]:
     """Charges of the ions (valence electrons per atom), e, [n].
 
     Raises:
         BenchError: an element whose pseudopotential's charge is not known here.
     """
-    unknown = sorted(set(atoms.get_chemical_symbols()) - set(POTENTIALS))
-    if unknown:
-        raise BenchError(
-            f"The valence charge of {unknown} is not known.",
-            "Add it to POTENTIALS in bench/data/generate/cp2k_input.py and make its proatom.",
-        )
-    return np.array([float(POTENTIALS[s]) for s in atoms.get_chemical_symbols()])
+    return np.array([float(pseudopotential_charge(s)) for s in atoms.get_chemical_symbols()])
 
 
 def write_input(atoms: Atoms, settings: Settings, *, restart: str | None = None) -> str:
@@ -105,6 +114,9 @@ def write_input(atoms: Atoms, settings: Settings, *, restart: str | None = None)
             applied one), k_points ("3x3x1"; "1x1x1" is the Gamma point).
         settings: numerical settings.
         restart: file name of the wave function to start from.
+
+    Raises:
+        BenchError: an element whose pseudopotential is not known here.
     """
     info = atoms.info
     symbols = atoms.get_chemical_symbols()
@@ -119,7 +131,7 @@ def write_input(atoms: Atoms, settings: Settings, *, restart: str | None = None)
         "k_points": "" if info["k_points"] == "1x1x1" else info["k_points"].replace("x", " "),
         "cell": list(zip("ABC", atoms.cell.array.tolist())),
         "atoms": list(zip(symbols, atoms.positions.tolist())),
-        "kinds": [(s, f"GTH-PBE-q{POTENTIALS[s]}") for s in sorted(set(symbols))],
+        "kinds": [(s, f"GTH-PBE-q{pseudopotential_charge(s)}") for s in sorted(set(symbols))],
     }
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,10 +13,16 @@ from ase import Atoms
 from ase.data import atomic_numbers
 from ase.units import Bohr
 
-from bench.data.generate.cp2k_input import Settings, valence, write_input
+from bench.data.generate.cp2k_input import (
+    Settings,
+    pseudopotential_charge,
+    valence,
+    write_input,
+)
 from bench.data.generate.cp2k_output import read_cube
 from bench.data.generate.labelling import Worker, require_cp2k
 from bench.data.generate.partition import PROATOMS, Grid, Proatom, spherical_proatom
+from bench.data.generate.store import write_atomically
 
 BOX = 10.0  # Å
 _OFF_GRID = (0.011, 0.023, 0.037)  # Å: a general point of the grid, so that no two radii agree
@@ -55,7 +62,9 @@ def write_proatoms(proatoms: dict[int, Proatom], path: Path) -> None:
     for number, proatom in proatoms.items():
         arrays[f"radii_{number}"] = proatom.radii
         arrays[f"log_density_{number}"] = proatom.log_density
-    np.savez_compressed(path, **arrays)
+    packed = io.BytesIO()
+    np.savez_compressed(packed, **arrays)
+    write_atomically(path, packed.getvalue())
 
 
 def make_proatoms(symbols: Sequence[str], path: Path = PROATOMS) -> Path:
@@ -65,6 +74,8 @@ def make_proatoms(symbols: Sequence[str], path: Path = PROATOMS) -> Path:
         BenchError: CP2K is not installed, or an element's pseudopotential is not known.
     """
     require_cp2k()
+    for symbol in symbols:
+        pseudopotential_charge(symbol)
     with TemporaryDirectory() as folder:
         worker = Worker(Path(folder))
         for symbol in symbols:

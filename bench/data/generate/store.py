@@ -28,6 +28,7 @@ PLAN_KEYS = (
     "field",
     "k_points",
 )
+_LABEL_ENDING = ".json.gz"
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -79,11 +80,12 @@ class Store:
         temporary.replace(self.folder / "plan.extxyz")
 
     def _label_path(self, uid: str) -> Path:
-        return self.folder / "labels" / f"{uid}.json.gz"
+        return self.folder / "labels" / f"{uid}{_LABEL_ENDING}"
 
     def labelled(self) -> set[str]:
         """The uids that have a label."""
-        return {path.name.split(".")[0] for path in (self.folder / "labels").glob("*.json.gz")}
+        paths = (self.folder / "labels").glob(f"*{_LABEL_ENDING}")
+        return {path.name.removesuffix(_LABEL_ENDING) for path in paths}
 
     def read_label(self, uid: str) -> dict[str, Any]:
         """One label with everything that was kept of the calculation."""

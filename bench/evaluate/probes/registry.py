@@ -20,11 +20,11 @@ PROBES = {
     for module in (
         invariance,
         derivative,
-        drift,
         supercells,
         vacuum,
         zero_field,
         starts,
+        drift,
         dissociation,
         chain,
         screening,

@@ -73,5 +73,12 @@ def test_valence_charges():
     assert valence(slab()).tolist() == [3, 3, 6, 1, 1]
     atoms = crystal()
     atoms.symbols[0] = "U"
-    with pytest.raises(BenchError, match="'U'"):
+    with pytest.raises(BenchError, match="charge of U"):
         valence(atoms)
+
+
+def test_an_input_names_an_element_without_a_potential():
+    atoms = crystal()
+    atoms.symbols[0] = "Xe"
+    with pytest.raises(BenchError, match="charge of Xe"):
+        write_input(atoms, Settings())

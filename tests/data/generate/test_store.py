@@ -118,3 +118,9 @@ def test_failures_are_sorted_for_small_differences(store):
     text = (store.folder / "failed.json").read_text()
     assert text.endswith("}\n") and list(json.loads(text)) == ["a", "b"]
     assert store.failures()["b"] == "aborted: no memory"
+
+
+def test_a_uid_may_have_dots(tmp_path):
+    store = Store(tmp_path)
+    store.write_label({"uid": "water.v2"})
+    assert store.labelled() == {"water.v2"}
