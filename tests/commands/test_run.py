@@ -1,0 +1,125 @@
+"""``bench run``: exit codes of jobs here and elsewhere, and checks before the first of them."""
+
+import os
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from omegaconf import OmegaConf
+
+from bench import runner
+from bench.commands.run import Jobs, main
+from bench.compose import compose
+from bench.config import RunConfig
+from bench.errors import BenchError
+from bench.results import RunFailed, Status
+
+WRONG = BenchError("no such data", "bench data import")
+FAILED = RunFailed(Status.failed, "ValueError: odd", Path("results/x"))
+
+
+@pytest.fixture
+def runs(monkeypatch, tmp_path):
+    """Configurations that reach the runner; those whose seed is in ``errors`` raise."""
+    monkeypatch.chdir(tmp_path)
+    seen, errors = [], {}
+
+    def run(config):
+        seen.append(config)
+        if config.seed in errors:
+            raise errors[config.seed]
+
+    monkeypatch.setattr(runner, "run", run)
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "0")  # restored afterwards
+    return SimpleNamespace(seen=seen, errors=errors)
+
+
+def test_a_run_is_the_composed_configuration(runs, tmp_path):
+    assert main(["model=polar", "seed=4", "preset=smoke"]) == 0
+    assert runs.seen == [compose(["model=polar", "seed=4", "preset=smoke"])]
+    assert list(tmp_path.iterdir()) == []  # Hydra makes no folder of its own
+
+
+@pytest.mark.parametrize(
+    ("errors", "code"),
+    [({}, 0), ({0: FAILED}, 1), ({0: WRONG, 1: FAILED}, 2)],
+    ids=["none", "failed", "both"],
+)
+def test_a_sweep_goes_on_and_ends_with_the_worst_code(runs, capsys, errors, code):
+    runs.errors |= errors
+    assert main(["-m", "seed=0,1", "hydra.sweep.dir=sweep"]) == code
+    assert [config.seed for config in runs.seen] == [0, 1]
+    said = capsys.readouterr().err
+    assert all(f"error: {error}" in said for error in errors.values())
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["-m", "seed=0,1,-1"],
+        ["-m", "seed=0,1", "model=scf_qeq,scf_qek"],
+        ["-m", "model=glob(none*)"],
+        ["seed=0", "training.epochs=0"],
+    ],
+    ids=" ".join,
+)
+def test_one_mistake_in_a_sweep_starts_nothing(runs, argv, tmp_path):
+    with pytest.raises(BenchError):
+        main(argv)
+    assert runs.seen == [] and list(tmp_path.iterdir()) == []
+
+
+def test_a_sweep_needs_its_option(runs):
+    with pytest.raises(BenchError, match="multirun"):
+        main(["seed=0,1"])
+    assert runs.seen == []
+
+
+def test_a_sweep_over_a_pattern_runs_what_it_matches(runs):
+    assert main(["-m", "model=glob([scf_e*,scf_r*])", "hydra.sweep.dir=sweep"]) == 0
+    names = [config.model.name for config in runs.seen]
+    assert names == ["scf_energy_functional", "scf_response"]
+
+
+def test_a_users_folder_is_searched_by_runs_too(runs, tmp_path):
+    file = tmp_path / "conf" / "model" / "mine.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text("name: les\nr_max: 3.0\n")
+    assert main(["model=mine"]) == 0
+    assert (runs.seen[0].model.name, runs.seen[0].model.r_max) == ("les", 3.0)
+
+
+def test_an_interrupt_quotes_the_command(runs, capsys):
+    runs.errors[0] = KeyboardInterrupt()
+    assert main(["model.feature_widths=[1.0, 2.0]"]) == 130
+    command = "bench run 'model.feature_widths=[1.0, 2.0]'"
+    assert capsys.readouterr().out.splitlines()[-1] == command
+
+
+# Jobs by themselves
+
+
+def job(seed=0):
+    config = OmegaConf.structured(RunConfig)
+    return OmegaConf.merge(
+        config, {"seed": seed, "model": {"name": "les"}, "system": {"name": "x"}}
+    )
+
+
+@pytest.mark.parametrize(("error", "code"), [(WRONG, 2), (FAILED, 1)], ids=["wrong", "failed"])
+def test_errors_are_codes_here_and_errors_elsewhere(runs, capsys, error, code):
+    runs.errors[1] = error
+    here, elsewhere = Jobs(), Jobs(pid=os.getpid() + 1)
+    here(job(0))
+    here(job(1))
+    assert here.codes == [0, code]
+    assert capsys.readouterr().err == f"error: {error}\n"
+    with pytest.raises(type(error)):
+        elsewhere(job(1))
+    assert elsewhere.codes == [] and capsys.readouterr().err == ""
+
+
+def test_a_job_checks_its_values_again(runs):
+    jobs = Jobs()
+    jobs(job(-1))
+    assert jobs.codes == [2] and runs.seen == []
