@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from bench.config import Solver, Update
@@ -127,7 +128,7 @@ def _ratio_table(
     )
     table.add_column("model")
     for header in ("CPU time [s]", "ratio", "95 % interval"):
-        table.add_column(header, justify="right")
+        table.add_column(escape(header), justify="right")  # a unit in brackets is no markup
     for ratio in ratios:
         interval = f"{ratio.low:.3f} to {ratio.high:.3f}"
         table.add_row(ratio.name, f"{ratio.seconds:.3f}", f"{ratio.median:.3f}", interval)
@@ -142,7 +143,7 @@ def _solver_table(title: str, costs: Sequence[SolverCost], work: Workload) -> Ta
     table.add_column("way")
     headers = "CPU [ms]", "ratio", "95 % interval", "steps", "kept [MiB]", "error [e]", "gradient"
     for header in headers:
-        table.add_column(header, justify="right")
+        table.add_column(escape(header), justify="right")
     for cost in costs:
         table.add_row(
             cost.time.name,
