@@ -14,8 +14,9 @@ from bench.config import Axes, Ensemble, Functional, Guess, ModelConfig, Solver,
 from bench.density.constants import COULOMB_CONSTANT
 from bench.errors import BenchError
 from bench.models.base import Inputs, Point, build_point, refuse_unused_options
+from bench.models.facts import gather_facts
 from bench.models.registry import point_class, point_names
-from tests.models.test_points import batch_of, build
+from tests.models.test_points import batch_of, build, tiny_config
 from tests.structures import bulk, cluster, labelled, slab
 
 OTHER: dict[str, object] = {  # than the default
@@ -73,10 +74,10 @@ def test_backbone_density_and_words_are_everybodys(name: str) -> None:
 
 
 def test_a_refused_point_leaves_random_numbers_and_types_alone() -> None:
-    state, point = torch.random.get_rng_state(), build("short_range")
-    config = replace(point.config, name="fixed_charge", l_max=1)
+    config = replace(tiny_config("fixed_charge"), l_max=1)
+    facts, state = gather_facts([cluster()], config), torch.random.get_rng_state()
     with pytest.raises(BenchError):
-        build_point(point_class("fixed_charge"), config, point.facts, dtype=torch.float64, seed=1)
+        build_point(point_class("fixed_charge"), config, facts, dtype=torch.float64, seed=1)
     assert torch.equal(torch.random.get_rng_state(), state)
     assert torch.get_default_dtype() == torch.float32
 
@@ -174,10 +175,8 @@ def test_the_two_zeros_of_potential_differ_by_a_slabs_second_moment(
 # One atom
 
 POINTS = [
-    "local_charges",
     "split_charges",
     "polar",
-    "scf_energy_functional-nonlinear",
     "scf_response",
     "scf_fixed_point-many_body",
 ]

@@ -13,7 +13,7 @@ from tests.structures import bulk, cluster, labelled, slab
 
 @pytest.fixture(scope="module")
 def model() -> Point:
-    return build("short_range")
+    return build("short_range", num_interactions=1)
 
 
 def test_nothing_but_energy_and_forces_is_predicted(model: Point) -> None:

@@ -19,7 +19,13 @@ TIME = Ratio("a way", 1.0, 1.0, 1.0, 1.0)
 @pytest.fixture(scope="module")
 def contest() -> Contest:
     whole = workload(15, torch.float64)
-    small = {"num_channels": 8, "correlation": 2, "angular_l_max": 2, "radial_mlp": [8]}
+    small = {
+        "num_channels": 8,
+        "correlation": 2,
+        "angular_l_max": 2,
+        "radial_mlp": [8],
+        "num_interactions": 1,
+    }
     work: Workload = replace(whole, config=replace(whole.config, **small, r_max=4.0))
     return Contest(work)
 

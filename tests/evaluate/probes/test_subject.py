@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from copy import deepcopy
+from dataclasses import replace
 
 import ase
 import numpy as np
@@ -50,8 +52,9 @@ def test_every_calculator_is_a_new_one_of_the_same_model(subject):
     assert atoms.get_potential_energy() == pytest.approx(expected, abs=1e-12)
 
 
-def test_an_unconverged_density_is_no_prediction():
-    model = build("scf_qeq", solver=Solver.mixing, max_iterations=1)
+def test_an_unconverged_density_is_no_prediction(subject):
+    model = deepcopy(subject.model)
+    model.config = replace(model.config, solver=Solver.mixing, max_iterations=1)
     with pytest.raises(SCFError, match="did not converge in 1 iterations: residual"):
         Subject.of(model, trained=False).predict(slab())
 
