@@ -78,6 +78,7 @@ def audit(dataset: Dataset) -> Audit:
     _check_card(result)
     _check_sum_rules(result)
     _check_trajectories(result)
+    _check_repeats(result)
     _check_leakage(result)
     _find_outliers(result)
     return result
@@ -132,6 +133,18 @@ def _check_trajectories(result: Audit) -> None:
     for name, found in sorted(splits.items()):
         if "test" in found and len(found) > 1:
             result.violations.append(f"trajectory {name} is in {', '.join(sorted(found))}")
+
+
+def _check_repeats(result: Audit) -> None:
+    """The same atoms in the same field at the same charge, twice: they would weigh twice."""
+    first: dict[str, str] = {}
+    for atoms in result.frames:
+        values = [atoms.positions, atoms.cell.array, atoms.info["electric_field"]]
+        place = [(np.asarray(value).round(3) + 0.0).tolist() for value in values]
+        state = f"{atoms.numbers.tolist()} {place} {float(atoms.info['total_charge'])}"
+        uid = str(atoms.info["uid"])
+        if first.setdefault(state, uid) != uid:
+            result.violations.append(f"{uid} is {first[state]} once more")
 
 
 def _check_leakage(result: Audit) -> None:

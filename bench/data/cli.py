@@ -150,7 +150,11 @@ def _plan(words: list[str]) -> int:
     loader = trajectory_loader(folder)
     plan = make_plan(read_recipe(store.folder / "recipe.yaml"), existing, loader)
     store.write_plan(plan)
-    print(f"{len(plan)} structures planned, {len(plan) - len(existing)} new: {store.folder}")
+    before, now = ({a.info["uid"] for a in frames} for frames in (existing, plan))
+    print(
+        f"{len(plan)} structures planned, {len(now - before)} new, "
+        f"{len(before - now)} repeats left out: {store.folder}"
+    )
     return 0
 
 

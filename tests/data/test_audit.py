@@ -68,6 +68,12 @@ def spoil_geometry(structures):
     structures[3].info["REF_dipole"] = structures[0].info["REF_dipole"]
 
 
+def spoil_number(structures):
+    repeat = structures[0].copy()
+    repeat.info["uid"] = "al0099"
+    structures.append(repeat)
+
+
 def spoil_trajectory(structures):
     structures[3].info["trajectory"] = "t0"
 
@@ -79,6 +85,7 @@ def spoil_trajectory(structures):
         (spoil_dipole, "al0001: the dipole sum rule"),
         (spoil_geometry, "al0003 has the geometry of training al0000"),
         (spoil_trajectory, "trajectory t0 is in test, train"),
+        (spoil_number, "al0099 is al0000 once more"),
     ],
 )
 def test_broken_promises_are_found(tmp_path, spoil, found):

@@ -92,7 +92,27 @@ def make_plan(
             members = _states(block, _find(block, groups), load, numbering)
         plan += [_with_split(atoms, recipe, block.get("split")) for atoms in members]
     plan += [_with_split(a, recipe, None) for members in groups.values() for a in members]
-    return plan
+    return _without_repeats(plan)
+
+
+def _without_repeats(plan: Sequence[Atoms]) -> list[Atoms]:
+    """Every structure once, and every geometry in one group: that of its first structure.
+
+    Two blocks may cut the same frame under two names; counted twice, it would weigh twice, and as
+    two groups it could cross splits.
+    """
+    first: dict[str, Atoms] = {}
+    seen: set[tuple[str, float, int]] = set()
+    kept = []
+    for atoms in plan:
+        geometry = f"{atoms.numbers.tolist()} {atoms.positions.round(4).tolist()}"
+        state = (geometry, float(atoms.info["field"]), int(atoms.info["total_charge"]))
+        if state not in seen:
+            seen.add(state)
+            kept.append(atoms)
+            original = first.setdefault(geometry, atoms)
+            atoms.info |= {key: original.info[key] for key in ("group", "subset", "split")}
+    return kept
 
 
 @dataclass

@@ -8,7 +8,15 @@ from bench.data.generate.plan import cut, make_plan, read_recipe, trajectory_loa
 from bench.errors import BenchError
 from tests.data.generate.planned import slab
 
-FRAMES = {name: [slab(step=s, trajectory=name) for s in (0, 20)] for name in ("a", "b", "c")}
+
+def frame(step, name):
+    """A slab of its own for every step of every trajectory."""
+    atoms = slab(step=step, trajectory=name)
+    atoms.positions += np.random.default_rng([step, ord(name)]).normal(0, 0.02, (len(atoms), 3))
+    return atoms
+
+
+FRAMES = {name: [frame(step, name) for step in (0, 20)] for name in ("a", "b", "c")}
 BLOCKS = [
     {"trajectory": "a", "step": 20, "subset": "interface", "fields": [0.0, 0.1]},
     {"trajectory": "b", "step": 0, "subset": "bare_metal", "fields": [0.0]},
@@ -71,6 +79,15 @@ def test_charges_share_a_geometry(tmp_path):
     plan = make_plan(recipe(tmp_path, [block]), [], FRAMES.__getitem__)
     assert [a.info["multiplicity"] for a in plan] == [1, 1, 2, 2]
     assert len({a.info["group"] for a in plan}) == 1
+
+
+def test_a_frame_under_two_names_is_one_group_and_every_state_comes_once(tmp_path):
+    series = {"trajectory": "a", "step": 20, "subset": "field_series", "fields": [0.1, 0.0, -0.1]}
+    plan = make_plan(recipe(tmp_path, [*BLOCKS, series]), [], FRAMES.__getitem__)
+    same = [a.info for a in plan if a.info["trajectory"] == "a"]
+    assert [i["field"] for i in same] == [0.0, 0.1, -0.1]
+    assert {(i["group"], i["subset"], i["split"]) for i in same} == {("g0", "interface", "train")}
+    assert len(plan) == 6
 
 
 @pytest.mark.parametrize(
