@@ -109,13 +109,14 @@ def test_layouts_of_atoms_and_of_maps_are_each_others_inverse(model: Point, l_ma
 
 
 def test_the_baseline_is_the_one_that_was_fitted(model: Point) -> None:
-    frames = [*FRAMES, bulk(charge=-1.0), labelled(cluster(), seed=0, charge=1.0)]
-    expected = torch.tensor([model.facts.baseline.energy(atoms) for atoms in frames])
+    charged = [labelled(atoms, seed=0, charge=1.0) for atoms in (cluster(), slab(field=0.0))]
+    frames = [*FRAMES, bulk(charge=-1.0), *charged]
+    expected = [model.facts.baseline.energy(atoms) for atoms in frames]
     batch = batch_of(model, *frames)
-    torch.testing.assert_close(model.baseline(batch), expected.double(), rtol=1e-6, atol=0)
+    assert model.baseline(batch).tolist() == pytest.approx(expected, rel=1e-13)
     shift = model.average_shift(batch)
     assert float(shift[0]) == float(shift[4]) == 0.0  # no average in open boundaries
-    assert shift[1] == shift[3] != 0.0
+    assert shift[1] == shift[3] != 0.0 and shift[5] != 0.0
     per_charge = (model.baseline(batch)[1] - model.baseline(batch)[3]) / 3.0
     close(per_charge, shift[1], 1e-9)
 
