@@ -53,7 +53,7 @@ def main(argv: list[str]) -> int:
     defaults: dict[str, Any] = {"system": REQUIRED, "figure": ""}
     options = parse_options(argv, defaults, verb="bench data audit")
     dataset = load_dataset(SystemConfig(name=options["system"]))
-    console = Console()
+    console = Console(markup=False)  # units are in brackets
     for line in dataset.summary():
         console.print(line, highlight=False)
     result = audit(dataset)

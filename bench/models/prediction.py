@@ -25,8 +25,8 @@ class Prediction:
         total_charge: [g] in e, Σ q_i.
         dipole: [g, 3] in e Å, Cartesian.
         fermi_level: [g] in eV, in the labels' zero, the cell's average; NaN where undefined.
-        chemical_potential: [g] in eV, −∂E/∂Q: the same but for a charged slab's correction, whose
-            average over the cell is not zero.
+        chemical_potential: [g] in eV, −∂E/∂Q: the same but for a slab's correction, whose average
+            over the cell is not zero (``Maps.cell_average_shift``).
         density_residual: [n, 4] of direct training: F(p_ref) − p_ref (e, e Å) or the projected
             gradient ∂E/∂p at p_ref (eV/e, eV/(e Å)).
         scf: health of the solve; None for points without one.

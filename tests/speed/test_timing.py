@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -25,15 +25,14 @@ def test_interval_of_six_values_is_their_range() -> None:
     assert median_interval(values) == (3.5, 1.0, 6.0)
 
 
-def spin(seconds: float) -> None:
-    end = time.process_time() + seconds
-    while time.process_time() < end:
-        pass
+def test_ratios_are_relative_to_the_first_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("bench.speed.timing.time.process_time", lambda: clock[0])
 
+    def step(seconds: float) -> Callable[[], None]:
+        return lambda: clock.__setitem__(0, clock[0] + seconds)
 
-def test_ratios_are_relative_to_the_first_step() -> None:
-    steps = {"one": lambda: spin(0.004), "three": lambda: spin(0.012)}
-    one, three = measure(steps, rounds=7)
+    one, three = measure({"one": step(0.004), "three": step(0.012)}, rounds=7)
     assert (one.name, one.median, one.low, one.high) == ("one", 1.0, 1.0, 1.0)
-    assert three.median == pytest.approx(3.0, rel=0.1)
-    assert three.low <= three.median <= three.high
+    assert three.seconds == pytest.approx(0.012)
+    assert [three.median, three.low, three.high] == pytest.approx([3.0] * 3)
