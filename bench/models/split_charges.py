@@ -120,6 +120,6 @@ def edge_vectors(batch: Batch) -> Tensor:
 def softmax(values: Tensor, batch: Batch) -> Tensor:
     """[n] positive weights that sum to one over each structure, from values [n]."""
     largest = values.new_full((batch.num_structures,), -math.inf)
-    largest = largest.index_reduce(0, batch.structure, values.detach(), "amax")
+    largest = largest.scatter_reduce(0, batch.structure, values.detach(), "amax")
     weights = torch.exp(values - largest[batch.structure])
     return weights / batch.per_structure(weights)[batch.structure]
