@@ -32,8 +32,9 @@ class Recipe:
     Attributes:
         prefix: of the uids, "al" gives al0000.
         splits: split by trajectory.
-        blocks: in order of priority; ``group`` names one that the plan has already, otherwise
-            ``trajectory`` and ``step`` name a frame and ``subset`` what is cut from it.
+        blocks: in order of priority; ``group`` names one that the plan has already (with ``fields``
+            or ``charges`` these states of it: dear ones may come later), otherwise ``trajectory``
+            and ``step`` name a frame and ``subset`` what is cut from it.
     """
 
     prefix: str
@@ -83,11 +84,7 @@ def make_plan(
     plan: list[Atoms] = []
     for block in recipe.blocks:
         if "group" in block:
-            members = groups.pop(block["group"], None)
-            if members is None:
-                raise BenchError(
-                    f"The plan has no group {block['group']!r}.", nearest(block["group"], groups)
-                )
+            members = _take(block, groups)
         else:
             members = _states(block, _find(block, groups), load, numbering)
         plan += [_with_split(atoms, recipe, block.get("split")) for atoms in members]
@@ -113,6 +110,19 @@ def _without_repeats(plan: Sequence[Atoms]) -> list[Atoms]:
             original = first.setdefault(geometry, atoms)
             atoms.info |= {key: original.info[key] for key in ("group", "subset", "split")}
     return kept
+
+
+def _take(block: dict[str, Any], groups: dict[str, list[Atoms]]) -> list[Atoms]:
+    """A group by name, or those of its states that the block names; the others are left."""
+    name = block["group"]
+    if name not in groups:
+        raise BenchError(f"The plan has no group {name!r}.", nearest(name, groups))
+    members = groups.pop(name)
+    wanted = {"fields": "field", "charges": "total_charge"}
+    left = [a for a in members for k in wanted if k in block and a.info[wanted[k]] not in block[k]]
+    if left:
+        groups[name] = left
+    return [a for a in members if not any(a is other for other in left)]
 
 
 @dataclass

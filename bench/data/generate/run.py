@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 
 from ase import Atoms
@@ -24,10 +25,10 @@ from bench.errors import BenchError
 
 @dataclass
 class Queue:
-    """Groups in order of priority; one worker takes one group, so that its wave functions help.
+    """The plan in its order; one worker takes one group, so that its wave functions help.
 
     Attributes:
-        groups: structures that still need a label, by group.
+        groups: structures that still need a label, neighbours of one group together.
     """
 
     groups: deque[list[Atoms]]
@@ -36,11 +37,9 @@ class Queue:
     @classmethod
     def of(cls, plan: list[Atoms], done: set[str]) -> Queue:
         """What is left of a plan."""
-        groups: dict[str, list[Atoms]] = {}
-        for atoms in plan:
-            if atoms.info["uid"] not in done:
-                groups.setdefault(atoms.info["group"], []).append(atoms)
-        return cls(deque(groups.values()))
+        left = [atoms for atoms in plan if atoms.info["uid"] not in done]
+        runs = groupby(left, key=lambda atoms: atoms.info["group"])
+        return cls(deque(list(run) for _, run in runs))
 
     def take(self) -> list[Atoms]:
         """The next group, empty when none is left."""

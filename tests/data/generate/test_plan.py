@@ -74,6 +74,15 @@ def test_groups_by_name_and_the_unnamed_last(tmp_path):
     assert [a.info["group"] for a in second] == ["g2", "g2", "g0", "g0", "g1"]
 
 
+def test_some_states_of_a_group_may_come_later(tmp_path):
+    block = {"trajectory": "a", "step": 0, "subset": "vacancy", "charges": [0, 1, 2]}
+    first = make_plan(recipe(tmp_path, [block, BLOCKS[1]]), [], FRAMES.__getitem__)
+    now = [{"group": "g0", "charges": [0, 2]}, {"group": "g1"}]
+    second = make_plan(recipe(tmp_path, now), first, FRAMES.__getitem__)
+    states = [(a.info["group"], a.info["total_charge"]) for a in second]
+    assert states == [("g0", 0), ("g0", 2), ("g1", 0), ("g0", 1)]
+
+
 def test_charges_share_a_geometry(tmp_path):
     block = {"trajectory": "a", "step": 0, "subset": "vacancy", "charges": [0, 2, 1, -1]}
     plan = make_plan(recipe(tmp_path, [block]), [], FRAMES.__getitem__)
