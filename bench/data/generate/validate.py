@@ -33,8 +33,8 @@ def plan_validation(store: Store, *, noise_structures: int = 3) -> list[Atoms]:
     """Structures to calculate for the error bars, the most telling first.
 
     Forces: one structure (in a field, for a slab), three components displaced both ways.
-    Noise: ``noise_structures`` structures with twice the cutoff, with a tighter SCF, and, where
-    there are k-points, with more of them. Vacuum: one slab in a higher cell. All are of the most
+    Vacuum: one slab in a higher cell. Noise: ``noise_structures`` structures with twice the cutoff,
+    with a tighter SCF, and, where there are k-points, with more of them. All are of the most
     frequent composition: what a setting adds per element is no error, its variation is.
     """
     done = store.labelled()
@@ -45,12 +45,12 @@ def plan_validation(store: Store, *, noise_structures: int = 3) -> list[Atoms]:
     groups = {a.info["group"]: a for a in reversed(telling)} | {start.info["group"]: start}
     others = [a for a in groups.values() if a is not start][::-1]
     spread = others[:: max(1, len(others) // max(1, noise_structures - 1))]
-    plan = _displaced(start)
+    plan = _displaced(start) + ([_with_vacuum(start)] if slab else [])
     for atoms in [start, *spread][:noise_structures]:
         plan += [_variant(atoms, f"tighter_{key}", {key: value}) for key, value in _TIGHTER.items()]
         if atoms.info["k_points"] != "1x1x1":
             plan.append(_variant(atoms, "tighter_k_points", {"k_points": "5x5x1"}))
-    return plan + ([_with_vacuum(start)] if slab else [])
+    return plan
 
 
 def _same_composition(frames: Sequence[Atoms]) -> list[Atoms]:
