@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
-from scipy.interpolate import CubicSpline, make_interp_spline
+from scipy.interpolate import CubicHermiteSpline, CubicSpline, make_interp_spline
 
 from bench.data.generate.build import labelled_frame
 from bench.data.generate.store import Store, write_atomically
@@ -209,6 +209,11 @@ def _noise(
         if kind == "displaced":
             continue
         tight, usual = labelled_frame(atoms, label), labelled_frame(plan[uid], labels[uid])
+        if kind == "more_vacuum":  # the same applied field is felt differently in a higher cell
+            group = [u for u, a in plan.items() if a.info["group"] == plan[uid].info["group"]]
+            if len(group) > 1:
+                series = [labelled_frame(plan[u], labels[u]) for u in group]
+                usual = at_felt_field(series, tight.info["electric_field"][2])
         changes = compare_frames(usual, tight)
         if kind == "more_vacuum":  # the zero of the Fermi level moves with the cell
             changes.pop("fermi_level_meV", None)
@@ -230,6 +235,31 @@ def _add_variation(structures: dict[str, dict[str, float]], formulas: dict[str, 
         if len(alike) > 1:
             variation = change["energy_meV_per_atom"] - float(np.mean(alike))
             change["energy_variation_meV_per_atom"] = _short(variation)
+
+
+def at_felt_field(series: Sequence[Atoms], field: float) -> Atoms:
+    """The labels of one geometry at a field (V/Å along z) between those that were calculated.
+
+    The energy by cubic Hermite interpolation, its slope being minus the dipole; dipole, forces and
+    multipoles by a spline as high as the number of fields allows.
+    """
+    series = sorted(series, key=lambda a: a.info["electric_field"][2])
+    fields = np.array([a.info["electric_field"][2] for a in series])
+    order = min(3, len(fields) - 1)
+
+    def between(values: list[Any]) -> Any:
+        return make_interp_spline(fields, np.array(values), k=order)(field)
+
+    frame: Atoms = series[0].copy()
+    dipoles = [a.info["REF_dipole"] for a in series]
+    energies = [a.info["REF_energy"] for a in series]
+    slopes = [-dipole[2] for dipole in dipoles]
+    frame.info["REF_energy"] = float(CubicHermiteSpline(fields, energies, slopes)(field))
+    frame.info["REF_dipole"] = between(dipoles)
+    frame.info["electric_field"] = np.array([0.0, 0.0, field])
+    for key in ("REF_forces", "REF_multipoles"):
+        frame.arrays[key] = between([a.arrays[key] for a in series])
+    return frame
 
 
 def compare_frames(usual: Atoms, tight: Atoms) -> dict[str, float]:

@@ -7,6 +7,7 @@ from bench.data.generate.build import labelled_frame
 from bench.data.generate.store import Store
 from bench.data.generate.validate import (
     DISPLACEMENT,
+    at_felt_field,
     compare_frames,
     plan_validation,
     validate,
@@ -128,3 +129,23 @@ def test_a_constant_per_composition_is_no_error(tmp_path):
     noise = validate(store)["label_noise"]["tighter_cutoff"]
     assert [c["energy_meV_per_atom"] for c in noise.values()] == pytest.approx([-100, -80])
     assert [c["energy_variation_meV_per_atom"] for c in noise.values()] == pytest.approx([-10, 10])
+
+
+def test_a_higher_cell_is_compared_at_the_field_that_it_feels(tmp_path):
+    series = in_fields(tmp_path, (-0.1, 0.2))
+    frames = [labelled_frame(a, series.read_label(a.info["uid"])) for a in series.plan()]
+    found = at_felt_field(frames, 0.1)
+    assert found.info["REF_dipole"][2] == pytest.approx(0.3 + 1.5 * 0.1)
+    assert found.info["REF_energy"] == pytest.approx(-0.3 * 0.1 - 0.75 * 0.1**2, abs=1e-9)
+    extra = validation_store(series)
+    extra.write_plan([a for a in plan_validation(series) if a.info["subset"] == "more_vacuum"])
+    (higher,) = extra.plan()
+    factor = 4 * np.pi * COULOMB_CONSTANT / higher.get_volume()
+    felt, dipole = 0.1, 0.3 + 1.5 * 0.1  # what the slab does at the field that the cell gives it
+    higher.info["field"] = felt - factor * dipole
+    extra.write_plan([higher])
+    energy = 0.5 * factor * dipole**2 - 0.3 * felt - 0.75 * felt**2
+    extra.write_label(made_up_label(higher, dipole=dipole, energy=energy))
+    ((changes),) = validate(series)["label_noise"]["more_vacuum"].values()
+    assert changes["energy_meV_per_atom"] == pytest.approx(0.0, abs=1e-5)
+    assert changes["dipole_e_angstrom"] == pytest.approx(0.0, abs=1e-6)
