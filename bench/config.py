@@ -118,7 +118,7 @@ class ModelConfig:
     tolerance: float = 1e-8  # e
     max_iterations: int = 100
     mixing: float = 0.2
-    dense_limit: int = 300  # atoms; beyond, the matrix-free solver takes over
+    dense_limit: int = 450  # atoms; beyond, Krylov is faster (benchmarks/dense_limit.py)
 
 
 @dataclass
