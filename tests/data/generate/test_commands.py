@@ -54,11 +54,12 @@ def test_generate_validate_audit_describe(folder, monkeypatch, capsys):
     assert "3 labelled now, 0 failed, 3 of 3 in all" in capsys.readouterr().out
     card = yaml.safe_load((folder / "datasets/al_water/card.yaml").read_text())
     assert card["counts"]["total"] == 3 and card["planned"]["missing"] == 0
-    assert main(["validate", "system=al_water", "limit=8"]) == 0
-    assert len(calls.read_text().splitlines()) == 11
+    assert main(["validate", "system=al_water", "limit=9"]) == 0
+    assert len(calls.read_text().splitlines()) == 12
     result = json.loads((folder / "datasets/al_water/validation.json").read_text())
     assert len(result["forces_against_finite_differences"]) == 3
-    assert set(result["label_noise"]) == {"tighter_cutoff", "tighter_eps_scf"}
+    kinds = {"more_vacuum", "tighter_cutoff", "tighter_eps_scf"}
+    assert set(result["label_noise"]) == kinds
     assert main(["audit", "system=al_water"]) in (0, 1)
     assert main(["describe"]) == 0
     text = (folder / "datasets/README.md").read_text()
