@@ -38,20 +38,25 @@ def axes() -> dict[str, dict[str, str]]:
         BenchError: as ``choices``.
     """
     files = {p.stem: p for folder in reversed(folders()) for p in (folder / "model").glob("*.yaml")}
-    return {name: _content(files[name]).get("axes") or {} for name in sorted(files)}
+    contents = {name: _content(files[name], _text(files[name])) for name in sorted(files)}
+    return {name: content.get("axes") or {} for name, content in contents.items()}
 
 
 def _description(path: Path) -> str:
-    lines = path.read_text(encoding="utf-8").splitlines()
-    comments = [line[1:].strip() for line in lines if line.startswith("#")]
+    text = _text(path)
+    comments = [line[1:].strip() for line in text.splitlines() if line.startswith("#")]
     comments = [line for line in comments if not line.startswith("@package")]
-    return str(_content(path).get("description") or (comments or [""])[0])
+    return str(_content(path, text).get("description") or (comments or [""])[0])
 
 
-def _content(path: Path) -> dict[str, Any]:
-    """The keys of a file; none where it is empty."""
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def _content(path: Path, text: str) -> dict[str, Any]:
+    """The keys of a file's text; none where it is empty."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        content = yaml.safe_load(text) or {}
     except yaml.YAMLError as error:
         raise BenchError(f"{path} is no YAML: {error}") from error
     if not isinstance(content, dict):

@@ -23,6 +23,7 @@ def draw(frames: Sequence[Atoms], path: Path) -> None:
 
     by_split = {s: [a for a in frames if a.info["split"] == s] for s in SPLITS}
     labels = label_values(frames)
+    parts = {s: _by_label(by_split[s], frames) for s in SPLITS}
     columns = 3
     rows = -(-len(labels) // columns)
     figure, axes = pyplot.subplots(
@@ -30,12 +31,11 @@ def draw(frames: Sequence[Atoms], path: Path) -> None:
     )
     for axis, (name, unit, values, count) in zip(axes.flat, labels):
         edges = np.histogram_bin_edges(values, bins=40)
-        parts = {s: _values(by_split[s], name, frames) for s in SPLITS}
         axis.hist(
-            list(parts.values()),
+            [parts[s].get(name, np.empty(0)) for s in SPLITS],
             bins=list(edges),
             stacked=True,
-            label=list(parts),
+            label=list(SPLITS),
             color=[_COLOURS[s] for s in SPLITS],
         )
         axis.set_xlabel(f"{name} ({unit})")
@@ -50,6 +50,6 @@ def draw(frames: Sequence[Atoms], path: Path) -> None:
     pyplot.close(figure)
 
 
-def _values(frames: Sequence[Atoms], name: str, everything: Sequence[Atoms]) -> np.ndarray:
+def _by_label(frames: Sequence[Atoms], everything: Sequence[Atoms]) -> dict[str, np.ndarray]:
     found = label_values(frames, everything) if frames else []
-    return next((values for label, _, values, _ in found if label == name), np.empty(0))
+    return {name: values for name, _, values, _ in found}

@@ -11,22 +11,13 @@ from bench.config import Solver
 from bench.speed import solvers
 from bench.speed.solvers import Contest, Run, compare_solvers
 from bench.speed.timing import Ratio
-from bench.speed.workload import Workload, workload
+from bench.speed.workload import Workload
 
 TIME = Ratio("a way", 1.0, 1.0, 1.0, 1.0)
 
 
 @pytest.fixture(scope="module")
-def contest() -> Contest:
-    whole = workload(15, torch.float64)
-    small = {
-        "num_channels": 8,
-        "correlation": 2,
-        "angular_l_max": 2,
-        "radial_mlp": [8],
-        "num_interactions": 1,
-    }
-    work: Workload = replace(whole, config=replace(whole.config, **small, r_max=4.0))
+def contest(work: Workload) -> Contest:
     return Contest(work)
 
 

@@ -13,21 +13,8 @@ from bench.data.batch import GraphSettings, build_graph, collate
 from bench.errors import BenchError
 from bench.models.registry import point_names
 from bench.speed import steps
-from bench.speed.workload import Workload, workload
+from bench.speed.workload import Workload
 from tests.structures import bulk, slab
-
-
-@pytest.fixture(scope="module")
-def work() -> Workload:
-    whole = workload(15, torch.float64)
-    small = {
-        "num_channels": 8,
-        "correlation": 2,
-        "angular_l_max": 2,
-        "radial_mlp": [8],
-        "num_interactions": 1,
-    }
-    return replace(whole, config=replace(whole.config, **small, r_max=4.0))
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,8 @@ from bench.errors import BenchError, nearest
 
 _BLOCK_KEYS = ("group", "trajectory", "step", "subset", "fields", "charges", "k_points", "split")
 
+_STATE_KEYS = {"fields": "field", "charges": "total_charge"}  # of a block and of a structure
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -118,11 +120,11 @@ def _take(block: dict[str, Any], groups: dict[str, list[Atoms]]) -> list[Atoms]:
     if name not in groups:
         raise BenchError(f"The plan has no group {name!r}.", nearest(name, groups))
     members = groups.pop(name)
-    wanted = {"fields": "field", "charges": "total_charge"}
-    left = [a for a in members for k in wanted if k in block and a.info[wanted[k]] not in block[k]]
-    if left:
-        groups[name] = left
-    return [a for a in members if not any(a is other for other in left)]
+    named = {key: block[keys] for keys, key in _STATE_KEYS.items() if keys in block}
+    taken = [all(a.info[key] in values for key, values in named.items()) for a in members]
+    if not all(taken):
+        groups[name] = [a for a, take in zip(members, taken) if not take]
+    return [a for a, take in zip(members, taken) if take]
 
 
 @dataclass

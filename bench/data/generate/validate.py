@@ -7,12 +7,12 @@ the others need calculations of their own, planned here and run by the same gene
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from ase import Atoms
-from scipy.interpolate import CubicHermiteSpline, CubicSpline, make_interp_spline
+from scipy.interpolate import CubicHermiteSpline, make_interp_spline
 
 from bench.data.generate.build import labelled_frame
 from bench.data.generate.store import Store, write_atomically
@@ -143,9 +143,9 @@ def _dipole_against_energy(frames: Sequence[Atoms]) -> dict[str, Any]:
     for members in groups.values():
         members.sort(key=lambda a: a.info["electric_field"][2])
         if len(members) >= _SPLINE_FIELDS:
-            series += _mismatches(members, CubicSpline)
+            series += _mismatches(members, degree=3)
         elif len(members) > 1:
-            pairs += _mismatches(members, lambda x, y: make_interp_spline(x, y, k=1))
+            pairs += _mismatches(members, degree=1)
     summaries = {
         "dipole_against_minus_dE_dfield": series,
         "dipole_against_minus_dE_dfield_curvature_included": pairs,
@@ -153,11 +153,12 @@ def _dipole_against_energy(frames: Sequence[Atoms]) -> dict[str, Any]:
     return {name: _summary(found) for name, found in summaries.items() if found}
 
 
-def _mismatches(members: Sequence[Atoms], curve: Callable[..., Any]) -> list[tuple[float, float]]:
+def _mismatches(members: Sequence[Atoms], *, degree: int) -> list[tuple[float, float]]:
     """Per pair of neighbouring fields: step (V/Å) and mismatch of the energies (eV)."""
     fields = np.array([a.info["electric_field"][2] for a in members])
     energies = np.array([a.info["REF_energy"] for a in members])
-    work = curve(fields, [a.info["REF_dipole"][2] for a in members]).antiderivative()(fields)
+    dipoles = np.array([a.info["REF_dipole"][2] for a in members])
+    work = make_interp_spline(fields, dipoles, k=degree).antiderivative()(fields)
     mismatch = np.diff(energies) + np.diff(work)
     return list(zip(np.diff(fields).tolist(), mismatch.tolist()))
 
@@ -214,10 +215,8 @@ def _noise(
             if len(group) > 1:
                 series = [labelled_frame(plan[u], labels[u]) for u in group]
                 usual = at_felt_field(series, tight.info["electric_field"][2])
-        changes = compare_frames(usual, tight)
-        if kind == "more_vacuum":  # the zero of the Fermi level moves with the cell
-            changes.pop("fermi_level_meV", None)
-        result.setdefault(kind, {})[uid] = changes
+            usual.info.pop("REF_fermi_level", None)  # its zero moves with the cell
+        result.setdefault(kind, {})[uid] = compare_frames(usual, tight)
     for structures in result.values():
         _add_variation(structures, {uid: plan[uid].get_chemical_formula() for uid in structures})
     return {"label_noise": result} if result else {}
