@@ -13,6 +13,7 @@ import yaml
 from ase import Atoms
 from ase.io import write
 
+from bench.data.generate.cp2k_input import METALS
 from bench.data.generate.store import Store, write_atomically
 from bench.density.constants import COULOMB_CONSTANT
 
@@ -26,6 +27,9 @@ def labelled_frame(atoms: Atoms, label: dict[str, Any]) -> Atoms:
     A slab was calculated in a periodic cell with a sawtooth potential, where the images' dipoles
     add a homogeneous field: it feels E = E_applied + 4π k μ_z / V, and with open boundaries in
     that field its energy, −μE included, is E_CP2K − 2π k μ_z² / V.
+
+    Only metals keep their Fermi level.  In a gap any level holds the right number of electrons, and
+    CP2K's search stops where it first does: 34 k_B T below the lowest empty level.
 
     Args:
         atoms: the planned structure (applied field in ``info["field"]``, V/Å).
@@ -44,7 +48,7 @@ def labelled_frame(atoms: Atoms, label: dict[str, Any]) -> Atoms:
         frame.info["dipole_mask"] = np.array([0, 0, 1])
     frame.info["electric_field"] = np.array([0.0, 0.0, field])
     frame.info["REF_energy"] = energy
-    if label["fermi_level"] is not None:
+    if label["fermi_level"] is not None and METALS & set(atoms.get_chemical_symbols()):
         frame.info["REF_fermi_level"] = label["fermi_level"]
     if "vacancy_site" in atoms.info:
         frame.info["vacancy_site"] = np.array(atoms.info["vacancy_site"])

@@ -72,6 +72,17 @@ def test_a_crystal_has_no_dipole_and_its_energy_is_untouched():
     assert frame.info["vacancy_site"].tolist() == [1, 2, 3]
 
 
+def test_only_metals_keep_their_fermi_level():
+    """In the gap of water CP2K stops at a level that says nothing about it."""
+    metal = slab()
+    water = metal[[atom.symbol != "Al" for atom in metal]]
+    water.info = dict(metal.info)
+    levels = [
+        labelled_frame(a, made_up_label(a)).info.get("REF_fermi_level") for a in (metal, water)
+    ]
+    assert levels == [0.5, None]
+
+
 def test_multipoles_are_stored_in_e3nn_order():
     atoms = slab()
     label = made_up_label(atoms)
