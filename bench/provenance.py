@@ -98,13 +98,17 @@ def surroundings(device: str) -> dict[str, Any]:
 
 
 def git_commit() -> dict[str, Any] | None:
-    """Commit of the checkout and whether files differ from it; None outside of a checkout."""
+    """Commit of the checkout and whether files differ from it; None outside of a checkout.
+
+    A package installed inside somebody else's repository is not part of it.
+    """
 
     def git(*arguments: str) -> str:
         command = ["git", "-C", str(PACKAGE), *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
     try:
+        git("ls-files", "--error-unmatch", "__init__.py")
         return {"commit": git("rev-parse", "HEAD"), "changed": bool(git("status", "--porcelain"))}
     except (OSError, subprocess.CalledProcessError):
         return None

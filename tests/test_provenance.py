@@ -109,9 +109,9 @@ def checkout(tmp_path, monkeypatch):
     """A repository with one commit, in which the package seems to lie."""
     monkeypatch.setattr(provenance, "PACKAGE", tmp_path)
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
-    (tmp_path / "a.py").write_text("a = 1\n")
+    (tmp_path / "__init__.py").write_text("a = 1\n")
     who = ["-c", "user.name=n", "-c", "user.email=n@example.org"]
-    for words in (["init", "-q"], ["add", "a.py"], [*who, "commit", "-q", "-m", "a"]):
+    for words in (["init", "-q"], ["add", "__init__.py"], [*who, "commit", "-q", "-m", "a"]):
         subprocess.run(["git", "-C", tmp_path, *words], check=True)
     return tmp_path
 
@@ -119,13 +119,20 @@ def checkout(tmp_path, monkeypatch):
 def test_the_commit_and_whether_files_differ_from_it(checkout):
     clean = git_commit()
     assert len(clean["commit"]) == 40 and clean["changed"] is False
-    (checkout / "a.py").write_text("a = 2\n")
+    (checkout / "__init__.py").write_text("a = 2\n")
     assert git_commit() == {"commit": clean["commit"], "changed": True}
 
 
 def test_a_new_file_is_a_change(checkout):
     (checkout / "b.py").touch()
     assert git_commit()["changed"] is True
+
+
+def test_a_package_installed_inside_another_repository_has_no_commit(checkout, monkeypatch):
+    (checkout / ".venv/bench").mkdir(parents=True)
+    (checkout / ".venv/bench/__init__.py").touch()
+    monkeypatch.setattr(provenance, "PACKAGE", checkout / ".venv/bench")
+    assert git_commit() is None
 
 
 def test_outside_of_a_checkout_there_is_no_commit(tmp_path, monkeypatch):

@@ -84,8 +84,8 @@ def record(
         ValueError: the value is not a finite number: a missing number is absent with its reason.
     """
     info = METRICS[name]
-    if not np.isfinite(value):
-        raise ValueError(f"{name} of {subset} is not finite: {value=}")
+    if not np.isfinite([value, *(ci95 or ())]).all():
+        raise ValueError(f"{name} of {subset} is not finite: {value=}, {ci95=}")
     return MetricRecord(name, subset, float(value), info.unit, n, ci95, info.better)
 
 

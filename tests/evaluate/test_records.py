@@ -28,6 +28,8 @@ def test_a_record_is_plain(ci95):
 def test_a_number_that_is_none_is_refused_by_name(value):
     with pytest.raises(ValueError, match="forces_rmse of interface is not finite"):
         record("forces_rmse", value, n=3, subset="interface")
+    with pytest.raises(ValueError, match="forces_rmse of interface is not finite"):
+        record("forces_rmse", 1.0, n=3, subset="interface", ci95=(0.5, value))
 
 
 def test_the_unit_and_direction_are_the_registered_ones():
