@@ -23,8 +23,9 @@ _HELP = """Reference data: generate, check, import.
       error bars: forces, dipoles, label noise, vacuum, spin
   bench data audit system=pt_water [figure=audit.png]
       counts, ranges, leakage, sum rules, outliers; exit code 1 on a violation
-  bench data import FILE name=mine boundary=slab [map.energy=KEY ...] [field_sign=-1 ...]
-      make a system that `bench run system=mine` accepts from an extxyz file of your own
+  bench data import FILE name=mine boundary=slab [map.energy=KEY] [unit.energy=eV] [sign.field=-1]
+      make a system that `bench run system=mine` accepts from an extxyz file of your own; map, unit
+      and sign of any label, a wrong name is answered with those that exist
   bench data plan system=al_water [trajectories=FOLDER]
       order and extend a plan by its recipe.yaml and the frames in trajectories/
   bench data sample slab metal=Al waters=4 out=FILE [layers=3] [size=2x2] [steps=60] [seed=0]

@@ -14,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from bench.data.generate.store import Store, write_atomically
 from bench.data.labels import LABELS, SPLITS
+from bench.errors import BenchError
 
 _VACANCY_COLOUR = (0.1, 0.8, 0.2)
 
@@ -22,12 +23,17 @@ def describe(datasets: Path) -> Path:
     """Write README.md and one picture per system.
 
     Args:
-        datasets: the folder of all systems; those with a card are described.
+        datasets: the folder of all systems; those with a card and a plan are described, imported
+            ones are not: their card says it all.
+
+    Raises:
+        BenchError: no system was generated here.
     """
     cards = []
     for path in sorted(datasets.glob("*/card.yaml")):
-        card = yaml.safe_load(path.read_text())
-        store = Store(path.parent)
+        if not path.with_name("plan.extxyz").is_file():
+            continue
+        card, store = yaml.safe_load(path.read_text()), Store(path.parent)
         draw_structure(telling_structure(store.plan()), path.with_name("structure.png"))
         card["splits"] = {
             s: sum(counts.get(s, 0) for counts in card["counts"]["subsets"].values())
@@ -35,10 +41,17 @@ def describe(datasets: Path) -> Path:
         }
         card["error_bars"] = error_bars(card)
         cards.append(card)
+    if not cards:
+        raise BenchError(
+            f"{datasets} holds no system that was generated: none has a card and a plan.",
+            "`bench data import` describes its systems in card.yaml alone.",
+        )
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), undefined=StrictUndefined
     )
-    text = environment.get_template("readme.md.j2").render(cards=cards, labels=LABELS.values())
+    template = environment.get_template("readme.md.j2")
+    used = {key for card in cards for key in card["labels"]}
+    text = template.render(cards=cards, labels=LABELS.values(), used=used)
     write_atomically(datasets / "README.md", text.encode())
     return datasets / "README.md"
 

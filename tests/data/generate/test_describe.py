@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from bench.data.generate.describe import draw_structure, error_bars, telling_structure
+from bench.data.generate.describe import (
+    describe,
+    draw_structure,
+    error_bars,
+    telling_structure,
+)
+from bench.errors import BenchError
 from tests.data.generate.planned import crystal, slab
 
 NOISE = {
@@ -52,6 +58,14 @@ def test_error_bars_of_forces_dipoles_and_sums():
         "median 0.001 e Å, rms 0.002"
     )
     assert "corrected by at most 8e-07" in rows["sum rules, 9 structures (exact grid)"]
+
+
+def test_imported_systems_are_left_to_their_cards(tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/card.yaml").write_text("labels: {}\nfiles: []\n")
+    with pytest.raises(BenchError, match="holds no system that was generated"):
+        describe(tmp_path)
+    assert not (tmp_path / "README.md").exists()
 
 
 def test_without_validation_there_are_no_error_bars():
