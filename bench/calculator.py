@@ -95,8 +95,12 @@ class BenchCalculator(Calculator):  # type: ignore[misc]  # ase has no types
         assert self.atoms is not None
         self.results = _results(self.predict(self.atoms), _boundary(self.atoms))
 
-    def predict(self, atoms: ase.Atoms) -> Prediction:
+    def predict(self, atoms: ase.Atoms, *, compute_polarizability: bool = False) -> Prediction:
         """All that the point says of one structure; stress where it is bulk.
+
+        Args:
+            atoms: the structure, with charge and field as ``calculate`` takes them.
+            compute_polarizability: also ∂M/∂E at fixed positions, of points that respond.
 
         Raises:
             BenchError, SCFError: as ``calculate``.
@@ -105,7 +109,9 @@ class BenchCalculator(Calculator):  # type: ignore[misc]  # ase has no types
         device = next(self.model.parameters()).device
         graph = build_graph(self._prepared(atoms, boundary), self.model.graph_settings)
         prediction: Prediction = self.model(
-            collate([graph]).to(device), compute_stress=boundary is Boundary.BULK
+            collate([graph]).to(device),
+            compute_stress=boundary is Boundary.BULK,
+            compute_polarizability=compute_polarizability,
         )
         _check_convergence(prediction)
         return prediction

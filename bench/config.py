@@ -104,6 +104,7 @@ class ModelConfig:
     smearing_width: float = 1.5  # Å
     feature_widths: list[float] = field(default_factory=lambda: [1.5, 3.0])  # Å
     feature_self_interaction: bool = True  # whether an atom's potential features feel itself
+    energy_self_interaction: bool = True  # whether the energy counts an atom's own Gaussian
     kspace_cutoff_factor: float = 1.5
     # self-consistency
     update: Update = Update.linear
@@ -134,15 +135,17 @@ class SystemConfig:
 class LossWeights:
     """Weights of the losses; zero switches one off, without it a missing label is refused."""
 
-    # An RMSE of 10 meV/atom, 30 meV/Å, 3 me (3 me Å) or 20 me Å of the whole dipole costs about
-    # the same, 0.01: no label is bought with another's error.
+    # An RMSE of 10 meV/atom, 30 meV/Å, 3 me (3 me Å), 20 me Å of the whole dipole or 0.1 eV of the
+    # Fermi level costs about the same, 0.01: no label is bought with another's error.
     energy: float = 100.0  # per (eV/atom)²
     forces: float = 10.0  # per (eV/Å)²
     stress: float = 0.0  # per (eV/Å³)²
     multipoles: float = 1000.0  # per (e)², (e Å)²
     total_charge: float = 10.0  # per e²
     dipole: float = 20.0  # per (e Å)², masked components only
-    fermi_level: float = 0.0  # per eV²
+    fermi_level: float = 1.0  # per eV², of the metals in the training set
+    electrostatic_potential: float = 0.0  # per V², at the atoms, against the reference multipoles
+    polarizability: float = 0.0  # per (e Å²/V)², defined components only
     stability: float = 0.0  # on response eigenvalues above the stable range
 
 

@@ -53,6 +53,8 @@ _NOT_NEGATIVE = (
     "training.loss.total_charge",
     "training.loss.dipole",
     "training.loss.fermi_level",
+    "training.loss.electrostatic_potential",
+    "training.loss.polarizability",
     "training.loss.stability",
 )
 _AT_MOST_ONE = ("model.mixing", "training.unrolled_mixing", "training.direct_fraction")

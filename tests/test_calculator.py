@@ -152,11 +152,21 @@ def test_refusals_say_what_to_do(qeq, structure, problem):
         structure.get_potential_energy()
 
 
+def test_polarizability_on_demand(qeq):
+    calculator, atoms, dipoles = BenchCalculator(qeq), cluster(), []
+    alpha = calculator.predict(atoms, compute_polarizability=True).polarizability[0].numpy()
+    for change in (-1e-3, 1e-3):
+        atoms.info["electric_field"] = np.array([0.0, change, 0.0])
+        dipoles.append(calculator.predict(atoms).dipole[0].numpy())
+    assert alpha[:, 1] == pytest.approx((dipoles[1] - dipoles[0]) / 2e-3, rel=1e-6)
+    assert calculator.predict(atoms).polarizability is None
+
+
 def test_an_unconverged_density_is_no_result(qeq, monkeypatch):
     one = torch.ones(1)
     report = ScfReport(100 * one, 0.25 * one, one < 0, one, one)
     unconverged = Prediction(energy=one, baseline=one, forces=torch.zeros(6, 3), scf=report)
-    monkeypatch.setattr(qeq, "forward", lambda batch, compute_stress: unconverged)
+    monkeypatch.setattr(qeq, "forward", lambda batch, **wanted: unconverged)
     atoms = cluster()
     atoms.calc = BenchCalculator(qeq)
     with pytest.raises(SCFError, match=r"100 iterations: residual 2\.50e-01 e"):

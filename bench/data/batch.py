@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from bench.data import labels as names
-from bench.data.labels import DIPOLE, LABELS
+from bench.data.labels import DIPOLE, LABELS, POLARIZABILITY, STRESS
 from bench.density.geometry import Boundary, Geometry
 from bench.density.reciprocal import boundary_of, half_sphere
 from bench.errors import BenchError
@@ -85,7 +85,8 @@ class Batch:
         total_charge: [g] float64, e.
         electric_field: [g, 3] float64, V/Å.
         labels: reference values by label name, flat as in ``Prediction``, zero where absent.
-        has: [g] bool by label name; for the dipole [g, 3], the meaningful components.
+        has: [g] bool by label name; of dipole [g, 3] and polarisability [g, 9] the meaningful
+            components, of the stress [g] the bulk structures.
         index: [g] int64, the structure's place in its split.
     """
 
@@ -176,7 +177,7 @@ def build_graph(atoms: ase.Atoms, settings: GraphSettings, index: int = 0) -> Gr
     )
     numbers = torch.as_tensor(atoms.numbers, dtype=torch.int64)
     one_hot = _one_hot(numbers, settings.elements, index)
-    labels, has = _reference(atoms)
+    labels, has = _reference(atoms, boundary)
     return Graph(
         positions=torch.as_tensor(atoms.positions, dtype=torch.float64),
         atomic_numbers=numbers,
@@ -215,8 +216,8 @@ def _one_hot(numbers: Tensor, elements: tuple[int, ...], index: int) -> Tensor:
     return one_hot
 
 
-def _reference(atoms: ase.Atoms) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Reference labels, zeros where absent, and which are there."""
+def _reference(atoms: ase.Atoms, boundary: Boundary) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Reference labels, zeros where absent, and which are there and mean something."""
     values, present = {}, {}
     for name, label in LABELS.items():
         store = atoms.arrays if label.per_atom else atoms.info
@@ -225,8 +226,11 @@ def _reference(atoms: ase.Atoms) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         value = np.reshape(store[label.reference_key], shape) if there else np.zeros(shape)
         values[name] = torch.as_tensor(value, dtype=torch.float64)
         present[name] = torch.tensor(there)
-    mask = atoms.info.get(names.DIPOLE_MASK_KEY, np.zeros(3))
-    present[DIPOLE.name] = present[DIPOLE.name] & torch.as_tensor(np.asarray(mask) != 0)
+    defined = torch.as_tensor(np.asarray(atoms.info.get(names.DIPOLE_MASK_KEY, np.zeros(3))) != 0)
+    present[DIPOLE.name] = present[DIPOLE.name] & defined
+    both = torch.outer(defined, defined).flatten()
+    present[POLARIZABILITY.name] = present[POLARIZABILITY.name] & both
+    present[STRESS.name] = present[STRESS.name] & (boundary is Boundary.BULK)
     return values, present
 
 

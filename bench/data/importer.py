@@ -15,6 +15,7 @@ import numpy as np
 import yaml
 from ase import Atoms, units
 from ase.io import read, write
+from ase.stress import voigt_6_to_full_3x3_stress
 
 from bench.config import SystemConfig
 from bench.data.audit import audit
@@ -22,6 +23,7 @@ from bench.data.dataset import load_dataset
 from bench.data.generate.build import count_splits
 from bench.data.labels import E3NN_FROM_CARTESIAN, IDENTITY_KEYS, LABELS, SPLITS
 from bench.data.options import REQUIRED, parse_options
+from bench.density.constants import COULOMB_CONSTANT
 from bench.errors import BenchError, nearest
 
 _DIPOLE_UNITS = {"eA": 1.0, "e_bohr": units.Bohr, "debye": units.Debye}
@@ -31,6 +33,12 @@ UNITS: dict[str, dict[str, float]] = {
     "multipoles": _DIPOLE_UNITS,  # of the dipoles; charges are in e
     "dipole": _DIPOLE_UNITS,
     "fermi_level": {"eV": 1.0, "hartree": units.Hartree},
+    "stress": {"eV/A^3": 1.0, "GPa": units.GPa, "kbar": 0.1 * units.GPa},
+    "polarizability": {  # the volume α / 4πε₀ of quantum chemistry is k_e times ∂M/∂E
+        "eA^2/V": 1.0,
+        "A^3": 1.0 / COULOMB_CONSTANT,
+        "bohr^3": units.Bohr**3 / COULOMB_CONSTANT,
+    },
     "field": {"V/A": 1.0, "au": units.Hartree / units.Bohr},
 }
 BOUNDARIES = {"bulk": (True, True, True), "slab": (True, True, False), "open": (False,) * 3}
@@ -191,6 +199,8 @@ def convert(atoms: Atoms, mapping: Mapping, where: str) -> Atoms:
             value = _multipoles(value, len(atoms), mapping, where)
         else:
             value = value * mapping.factors[name]
+        if name == "stress" and value.size == 6:
+            value = voigt_6_to_full_3x3_stress(value)
         store = frame.arrays if label.per_atom else frame.info
         store[label.reference_key] = float(value) if value.ndim == 0 else value
     for name in ("energy", "forces"):
@@ -203,12 +213,19 @@ def convert(atoms: Atoms, mapping: Mapping, where: str) -> Atoms:
                 f"{where}: no {name} under {mapping.keys[name]!r}.",
                 f"Name its key: map.{name}=... (found: {', '.join(found)}).",
             )
-    if "REF_dipole" in frame.info and mapping.boundary in _MASKS:
-        frame.info["dipole_mask"] = np.array(_MASKS[mapping.boundary])
-    elif "REF_dipole" in frame.info:
-        del frame.info["REF_dipole"]  # a bulk crystal's dipole has no meaning
+    _mask_dipole(frame, mapping.boundary)
     _add_state(frame, atoms, mapping, where)
     return frame
+
+
+def _mask_dipole(frame: Atoms, boundary: str) -> None:
+    """Say which components of the dipole mean something; of a bulk crystal none does."""
+    found = [key for key in ("REF_dipole", "REF_polarizability") if key in frame.info]
+    if found and boundary in _MASKS:
+        frame.info["dipole_mask"] = np.array(_MASKS[boundary])
+    elif found:
+        for key in found:
+            del frame.info[key]
 
 
 def _find(atoms: Atoms, key: str) -> Any:

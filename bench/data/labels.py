@@ -51,8 +51,18 @@ DIPOLE = Label("dipole", "e Å", False, 3, "Cartesian; dipole_mask marks meaning
 FERMI_LEVEL = Label(
     "fermi_level", "eV", False, 1, "−∂E/∂Q; the cell average of the potential is zero"
 )
+STRESS = Label("stress", "eV/Å³", False, 9, "∂E/∂ε / V, 3×3; bulk structures only")
+POLARIZABILITY = Label(
+    "polarizability", "e Å²/V", False, 9, "∂M/∂E at fixed positions and charge, 3×3"
+)
 
-LABELS = {label.name: label for label in (ENERGY, FORCES, MULTIPOLES, DIPOLE, FERMI_LEVEL)}
+LABELS = {
+    label.name: label
+    for label in (ENERGY, FORCES, MULTIPOLES, DIPOLE, FERMI_LEVEL, STRESS, POLARIZABILITY)
+}
+
+# Derived: what an atom's own Gaussian sees of a density and the field, of a unit positive charge.
+POTENTIAL = Label("electrostatic_potential", "V", True, 1, "at each atom, from its own Gaussian")
 
 # What every structure must state, beside its labels.
 TOTAL_CHARGE_KEY = "total_charge"  # e

@@ -8,7 +8,16 @@ import ase
 import torch
 
 from bench.data.batch import Batch, make_loader
-from bench.data.labels import DIPOLE, ENERGY, FERMI_LEVEL, FORCES, MULTIPOLES
+from bench.data.labels import (
+    DIPOLE,
+    ENERGY,
+    FERMI_LEVEL,
+    FORCES,
+    MULTIPOLES,
+    POLARIZABILITY,
+    POTENTIAL,
+    STRESS,
+)
 from bench.density.geometry import Boundary
 from bench.models.base import Point
 from bench.models.prediction import Prediction
@@ -29,7 +38,12 @@ def predict_frames(
     device = next(model.parameters()).device
     predicted: list[ase.Atoms] = []
     for batch in make_loader(frames, model.graph_settings, batch_size=batch_size):
-        prediction = model(batch.to(device), report_response=True)
+        prediction = model(
+            batch.to(device),
+            compute_stress=bool(batch.has[STRESS.name].any()),
+            compute_polarizability=bool(batch.has[POLARIZABILITY.name].any()),
+            report_response=True,
+        )
         for row in range(batch.num_structures):
             atoms = frames[int(batch.index[row])].copy()
             _write(atoms, batch, prediction, row)
@@ -48,10 +62,16 @@ def _write(atoms: ase.Atoms, batch: Batch, prediction: Prediction, row: int) -> 
         atoms.arrays[FORCES.predicted_key] = _numpy(prediction.forces[here])
     if prediction.multipoles is not None:
         atoms.arrays[MULTIPOLES.predicted_key] = _numpy(prediction.multipoles[here])
+    if prediction.electrostatic_potential is not None:
+        _write_potential(atoms, prediction.electrostatic_potential[here], prediction, here)
     if prediction.total_charge is not None:
         atoms.info["PRED_total_charge"] = float(prediction.total_charge[row])
     if prediction.dipole is not None and batch.boundary[row] != Boundary.BULK:
         atoms.info[DIPOLE.predicted_key] = _numpy(prediction.dipole[row])
+    if prediction.stress is not None and batch.boundary[row] == Boundary.BULK:
+        atoms.info[STRESS.predicted_key] = _numpy(prediction.stress[row])
+    if prediction.polarizability is not None and batch.has[POLARIZABILITY.name][row].any():
+        atoms.info[POLARIZABILITY.predicted_key] = _numpy(prediction.polarizability[row])
     if prediction.fermi_level is not None:
         atoms.info[FERMI_LEVEL.predicted_key] = float(prediction.fermi_level[row])
     if prediction.scf is not None:
@@ -60,6 +80,16 @@ def _write(atoms: ase.Atoms, batch: Batch, prediction: Prediction, row: int) -> 
         atoms.info["SCF_converged"] = bool(prediction.scf.converged[row])
         atoms.info["SCF_response_min"] = float(prediction.scf.response_min[row])
         atoms.info["SCF_response_max"] = float(prediction.scf.response_max[row])
+
+
+def _write_potential(
+    atoms: ase.Atoms, potential: torch.Tensor, prediction: Prediction, here: torch.Tensor
+) -> None:
+    """The potential at the atoms, and what the reference multipoles make of it."""
+    atoms.arrays[POTENTIAL.predicted_key] = _numpy(potential)
+    if prediction.potential_error is not None and MULTIPOLES.reference_key in atoms.arrays:
+        reference = potential - prediction.potential_error[here]
+        atoms.arrays[POTENTIAL.reference_key] = _numpy(reference)
 
 
 def _numpy(tensor: torch.Tensor) -> object:

@@ -17,6 +17,9 @@ from bench.data.labels import (
     FORCES,
     LABELS,
     MULTIPOLES,
+    POLARIZABILITY,
+    POTENTIAL,
+    STRESS,
     TOTAL_CHARGE_KEY,
 )
 from bench.data.statistics import TrainingMeans
@@ -25,7 +28,10 @@ from bench.evaluate.scoring import Array
 
 BASELINE_KEY = "BASELINE_energy"
 PER_ATOM = {
-    key for x in LABELS.values() if x.per_atom for key in (x.reference_key, x.predicted_key)
+    key
+    for label in (*LABELS.values(), POTENTIAL)
+    if label.per_atom
+    for key in (label.reference_key, label.predicted_key)
 }
 
 
@@ -93,6 +99,16 @@ def _defined(dipole: Array, atoms: ase.Atoms) -> Array:
     return np.asarray(dipole[mask])
 
 
+def _both_defined(tensor: Array, atoms: ase.Atoms) -> Array:
+    mask = np.asarray(atoms.info.get(DIPOLE_MASK_KEY, np.zeros(3)), dtype=bool)
+    return np.asarray(tensor.reshape(3, 3)[np.ix_(mask, mask)])
+
+
+def _of_bulk(stress: Array, atoms: ase.Atoms) -> Array:
+    """meV/Å³; a strain means nothing where an axis is open."""
+    return 1000.0 * stress if atoms.pbc.all() else np.empty(0)
+
+
 def _rows(multipoles: Array, atoms: ase.Atoms) -> Array:
     """A row per atom: extxyz gives charges alone, of a point with l_max = 0, back without rows."""
     return multipoles.reshape(len(atoms), -1)
@@ -142,6 +158,27 @@ QUANTITIES = (
         FERMI_LEVEL.predicted_key,
         take=lambda level, _: level,
         mean=lambda _, means: means.fermi_level,
+    ),
+    Quantity(
+        "potential",
+        POTENTIAL.reference_key,
+        POTENTIAL.predicted_key,
+        take=lambda potential, _: potential,
+        mean=lambda *_: None,
+    ),
+    Quantity(
+        "stress",
+        STRESS.reference_key,
+        STRESS.predicted_key,
+        take=_of_bulk,
+        mean=lambda *_: None,
+    ),
+    Quantity(
+        "polarizability",
+        POLARIZABILITY.reference_key,
+        POLARIZABILITY.predicted_key,
+        take=_both_defined,
+        mean=lambda *_: None,
     ),
     Quantity(
         "total_charge",

@@ -79,6 +79,19 @@ ACCURACY = {
         Family("charges", "e", "atomic charges (structures)", _WITH_STD),
         Family("atomic_dipoles", "e Å", "atomic dipole components (structures)", _WITH_STD),
         Family("fermi_level", "eV", "Fermi level (structures)", _WITH_STD),
+        Family(
+            "potential",
+            "V",
+            "potential at the atoms, against the reference multipoles' (structures)",
+            (*_ERRORS, "std"),
+        ),
+        Family("stress", "meV/Å³", "stress components, bulk (structures)", (*_ERRORS, "std")),
+        Family(
+            "polarizability",
+            "e Å²/V",
+            "defined components of ∂M/∂E (structures)",
+            (*_ERRORS, "std"),
+        ),
         Family("total_charge", "e", "total charge (structures)", _ERRORS),
     )
 }

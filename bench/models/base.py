@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from bench.config import Mode, ModelConfig
 from bench.data.batch import Batch
-from bench.density.coulomb import Maps, assemble, coulomb_energy
+from bench.data.labels import POLARIZABILITY
+from bench.density.coulomb import Maps, assemble, own_entries
 from bench.density.multipoles import cell_centre, dipole
 from bench.density.operator import CoulombOperator
 from bench.errors import BenchError
@@ -48,6 +49,7 @@ DENSITY_OPTIONS = frozenset(
         "smearing_width",
         "feature_widths",
         "feature_self_interaction",
+        "energy_self_interaction",
         "kspace_cutoff_factor",
         "dense_limit",
     ]
@@ -81,6 +83,10 @@ class Inputs:
         """[g, m] to [n, c]."""
         structures, atoms = self.batch.num_structures, int(self.batch.num_atoms.max())
         return self.batch.flat(padded.reshape(structures, atoms, -1))
+
+    def at_atoms(self, padded: Tensor) -> Tensor:
+        """[g, m] to [n], the charge's entry of every atom."""
+        return self.per_atom(padded)[:, 0]
 
     def reference_density(self, l_max: int) -> Tensor:
         """[g, m] reference multipoles, for direct training."""
@@ -159,6 +165,7 @@ class Point(nn.Module, ABC):
         training: bool = False,
         compute_forces: bool = True,
         compute_stress: bool = False,
+        compute_polarizability: bool = False,
         report_response: bool = False,
     ) -> Prediction:
         """Predict everything that the point knows of a batch.
@@ -169,11 +176,19 @@ class Point(nn.Module, ABC):
             training: keep the graph of the forces for a second derivative.
             compute_forces: differentiate the energy with respect to positions.
             compute_stress: and with respect to a homogeneous strain (bulk structures).
+            compute_polarizability: differentiate the dipole with respect to the field, of points
+                that predict its response.
             report_response: also report the eigenvalues of the density's response, which costs
                 more than the density itself.
         """
         batch, strain = _with_gradients(batch, compute_forces, compute_stress)
+        responds = compute_polarizability and POLARIZABILITY.name in self.predicts
+        field = batch.electric_field.detach().requires_grad_(responds)
+        batch = replace(batch, electric_field=field)
         prediction = self.predict(batch, mode, report_response=report_response)
+        if responds:
+            assert prediction.dipole is not None
+            prediction.polarizability = jacobian(prediction.dipole, field, create_graph=training)
         wanted = [x for x in (batch.positions, strain) if x is not None and x.requires_grad]
         if wanted:
             gradients = torch.autograd.grad(
@@ -191,13 +206,14 @@ class Point(nn.Module, ABC):
         inputs = Inputs(batch, nodes, self.maps(batch), report_response)
         density = self.density(inputs, mode)
         p = density.multipoles
+        potential = inputs.maps.potential(p)
         total_charge = (inputs.maps.charge * p).sum(1)
         baseline = self.baseline(batch)
         energy = (
             baseline
             + batch.per_structure(nodes.energy)
             + self.internal_energy(inputs, density)
-            + coulomb_energy(inputs.maps, p)
+            + self._coulomb_energy(inputs, p, potential)
             + (inputs.maps.applied * p).sum(1)
             + self.reservoir_energy(batch, total_charge)
         )
@@ -210,6 +226,8 @@ class Point(nn.Module, ABC):
             dipole=dipole(
                 batch.dense(multipoles), batch.dense(batch.positions), cell_centre(batch.cell)
             ),
+            electrostatic_potential=inputs.at_atoms(potential + inputs.maps.applied),
+            potential_error=self._potential_error(inputs, density),
             fermi_level=self._label_fermi_level(inputs, density),
             chemical_potential=self._chemical_potential(inputs, density),
             density_residual=None
@@ -217,6 +235,21 @@ class Point(nn.Module, ABC):
             else inputs.per_atom(density.residual),
             scf=density.scf,
         )
+
+    def _potential_error(self, inputs: Inputs, density: Density) -> Tensor | None:
+        """[n] in V, the density's potential at each atom less the reference multipoles'."""
+        if density.residual is not None:
+            return None
+        difference = density.multipoles - inputs.reference_density(self.config.l_max)
+        return inputs.at_atoms(inputs.maps.potential(difference))
+
+    def _coulomb_energy(self, inputs: Inputs, p: Tensor, potential: Tensor) -> Tensor:
+        """[g] ½ pᵀAp in eV from A p; without each atom's own share where the options say so."""
+        if not self.config.energy_self_interaction:
+            width = self.config.smearing_width
+            own = own_entries(inputs.batch.geometry(), width, width, self.config.l_max)
+            potential = potential - own * p
+        return (potential * p).sum(1) / 2
 
     def reservoir_energy(self, batch: Batch, total_charge: Tensor) -> Tensor:
         """[g] energy of the electrons exchanged with a reservoir at a fixed Fermi level, in eV."""
@@ -299,6 +332,21 @@ def refuse_unused_options(point: type[Point], config: ModelConfig) -> None:
                 f"model.{field.name}={value} has no effect on model={config.name}.",
                 f"Options of {config.name}: {', '.join(known)}.",
             )
+
+
+def jacobian(values: Tensor, by: Tensor, *, create_graph: bool) -> Tensor:
+    """[g, 3, 3] ∂values_a/∂by_b of two vectors [g, 3] of each structure, zero where independent."""
+    rows = [
+        torch.autograd.grad(
+            values[:, a].sum(),
+            by,
+            create_graph=create_graph,
+            retain_graph=True,
+            materialize_grads=True,
+        )[0]
+        for a in range(3)
+    ]
+    return torch.stack(rows, dim=1)
 
 
 def _column(values: tuple[float, ...]) -> Tensor:

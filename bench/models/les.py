@@ -31,4 +31,11 @@ class Les(LocalCharges):
     def predict(self, batch: Batch, mode: Mode, *, report_response: bool = False) -> Prediction:
         """Energy alone."""
         latent = super().predict(batch, mode, report_response=report_response)
-        return replace(latent, multipoles=None, total_charge=None, dipole=None)
+        return replace(
+            latent,
+            multipoles=None,
+            total_charge=None,
+            dipole=None,
+            electrostatic_potential=None,
+            potential_error=None,
+        )

@@ -52,6 +52,7 @@ class Polar(Point):
         BenchError: fewer than one update.
     """
 
+    predicts: ClassVar[frozenset[str]] = Point.predicts | {"polarizability"}
     options: ClassVar[frozenset[str]] = frozenset({"num_updates", "nonlocal_energy"})
     variational: ClassVar[bool] = False
 

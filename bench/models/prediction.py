@@ -24,6 +24,11 @@ class Prediction:
         multipoles: [n, 4] in e and e Å, order (q, d_y, d_z, d_x).
         total_charge: [g] in e, Σ q_i.
         dipole: [g, 3] in e Å, Cartesian.
+        polarizability: [g, 3, 3] in e Å²/V where it was asked for, ∂M_a/∂E_b at fixed positions.
+        electrostatic_potential: [n] in V, what each atom's own Gaussian sees of the density and
+            the applied field, in the solver's zero (``Maps.cell_average_shift``).
+        potential_error: [n] in V, the same less that of the reference multipoles, zero where there
+            are none; absent in direct training, where the density is the reference.
         fermi_level: [g] in eV, in the labels' zero, the cell's average; NaN where undefined.
         chemical_potential: [g] in eV, −∂E/∂Q: the same but for a slab's correction, whose average
             over the cell is not zero (``Maps.cell_average_shift``).
@@ -39,6 +44,9 @@ class Prediction:
     multipoles: Tensor | None = None
     total_charge: Tensor | None = None
     dipole: Tensor | None = None
+    polarizability: Tensor | None = None
+    electrostatic_potential: Tensor | None = None
+    potential_error: Tensor | None = None
     fermi_level: Tensor | None = None
     chemical_potential: Tensor | None = None
     density_residual: Tensor | None = None

@@ -10,11 +10,12 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from bench.config import Ensemble, Guess, Mode, Solver
+from bench.config import Ensemble, Guess, Mode, ModelConfig, Solver
 from bench.data.batch import Batch
 from bench.density.coulomb import Maps
 from bench.errors import BenchError
 from bench.models.base import Density, Inputs, Point
+from bench.models.facts import TrainingFacts
 from bench.scf.direct import direct_report, solve_bordered
 from bench.scf.implicit import CHORD_STEPS, differentiable, solve_matrix_free, unrolled
 from bench.scf.krylov import KrylovInverse
@@ -25,9 +26,15 @@ CHORD_STEPS_FOR_FORCES = 1  # first derivatives; training on forces needs two
 
 
 class SelfConsistentPoint(Point):
-    """A point that states its equations as a ``Problem`` and leaves the rest to this class."""
+    """A point that states its equations as a ``Problem`` and leaves the rest to this class.
 
-    predicts: ClassVar[frozenset[str]] = frozenset({"multipoles", "dipole", "fermi_level"})
+    Raises:
+        BenchError: a variational point whose energy would have no minimum.
+    """
+
+    predicts: ClassVar[frozenset[str]] = frozenset(
+        {"multipoles", "dipole", "fermi_level", "polarizability"}
+    )
     options: ClassVar[frozenset[str]] = frozenset(
         {
             "solver",
@@ -43,6 +50,15 @@ class SelfConsistentPoint(Point):
 
     unrolled_steps: int = 10
     unrolled_mixing: float = 0.3
+
+    def __init__(self, config: ModelConfig, facts: TrainingFacts, *, dtype: torch.dtype) -> None:
+        if self.variational and not config.energy_self_interaction:
+            raise BenchError(
+                f"model.energy_self_interaction=false: model={config.name} minimises its energy, "
+                "which has no minimum without the atoms' own Gaussians.",
+                "Leave it out, or use a point that reads its density off the atoms' surroundings.",
+            )
+        super().__init__(config, facts, dtype=dtype)
 
     @abstractmethod
     def problem(self, inputs: Inputs) -> Problem:

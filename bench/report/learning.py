@@ -22,6 +22,9 @@ CURVES = {
     "valid_multipoles_rmse": "multipole RMSE",
     "valid_dipole_rmse": "dipole RMSE",
     "valid_fermi_level_rmse": "Fermi level RMSE",
+    "valid_electrostatic_potential_rmse": "potential RMSE",
+    "valid_polarizability_rmse": "polarisability RMSE",
+    "valid_stress_rmse": "stress RMSE",
     "learning_rate": "learning rate",
 }
 

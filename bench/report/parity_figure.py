@@ -52,12 +52,14 @@ PANELS = {
     "energy": Panel("energy above baseline", "meV/atom", 1.0, _by_subset, 4.0),
     "forces": Panel("force components", "eV/Å", 1e-3, _by_element, 2.0),
     "charges": Panel("atomic charges", "e", 1.0, _by_element, 2.5),
+    "potential": Panel("potential at the atoms", "V", 1.0, _by_element, 2.5),
     "dipole": Panel("dipole", "e Å", 1.0, _by_subset, 4.0),
+    "fermi_level": Panel("Fermi level", "eV", 1.0, _by_subset, 4.0),
 }
 
 
 def parity_figure(frames: Sequence[ase.Atoms], title: str) -> Figure:
-    """Energy, forces, charges and dipole, as far as the point predicts them.
+    """Energy, forces, charges, potential, dipole and Fermi level, as far as they are predicted.
 
     Structures whose density did not converge are not drawn, and the title says how many.
 
@@ -72,7 +74,7 @@ def parity_figure(frames: Sequence[ase.Atoms], title: str) -> Figure:
     missing = len(frames) - len(sound)
     if missing:
         title += f"; unconverged structures, not shown: {missing}"
-    figure, axes = panels(len(found), title=title, columns=2)
+    figure, axes = panels(len(found), title=title, columns=2 if len(found) <= 4 else 3)
     for panel, name in zip(axes, (name for name in PANELS if name in found)):
         _draw(panel, PANELS[name], found[name])
     return figure

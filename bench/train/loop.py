@@ -14,6 +14,7 @@ from rich.console import Console
 from bench.config import Mode, RunConfig
 from bench.data.batch import Batch, make_loader
 from bench.data.dataset import Dataset
+from bench.data.labels import POLARIZABILITY, STRESS
 from bench.errors import BenchError
 from bench.models.base import Point
 from bench.results import Diverged, RunFolder
@@ -23,7 +24,6 @@ from bench.train.log import Row, to_csv
 from bench.train.losses import (
     ERROR_UNITS,
     STABILITY,
-    STRESS,
     allowed_losses,
     check_stability_loss,
     choose_losses,
@@ -138,6 +138,10 @@ class Trainer:
         frames, self._note = training_frames(dataset)
         self._config, self._folder, self._console = config, folder, console
         self._losses = choose_losses(training.loss, allowed_losses(model), frames)
+        self._derivatives = {
+            f"compute_{name}": name in self._losses.weights
+            for name in (STRESS.name, POLARIZABILITY.name)
+        }
         self._stages = make_stages(training, model.recommended)
         self._stable = stable_range(config.model.mixing)
         self._device = next(model.parameters()).device
@@ -188,6 +192,7 @@ class Trainer:
         lines = [self._note] if self._note else []
         lines.append("losses: " + ", ".join(f"{k} {w:g}" for k, w in losses.weights.items()))
         lines += [f"no loss on {name}: {why}" for name, why in losses.dropped.items()]
+        lines += [f"{name} is a label of {number}" for name, number in losses.partial.items()]
         if self.state.model.modes:
             lines.append("self-consistency: " + ", ".join(map(str, self._stages)))
         if resumed:
@@ -235,7 +240,7 @@ class Trainer:
             batch,
             mode=mode,
             training=True,
-            compute_stress=STRESS in self._losses.weights,
+            **self._derivatives,
             report_response=STABILITY in self._losses.weights,
         )
         check_stability_loss(self._losses.weights, prediction.scf)
@@ -292,12 +297,9 @@ class Trainer:
         errors, scf = ErrorSums(), ScfSums()
         model = self.state.average.module
         model.eval()
-        stress = STRESS in self._losses.weights
         for batch in self._valid_loader:
             batch = batch.to(self._device)
-            prediction = model(
-                batch, mode=Mode.implicit, compute_stress=stress, report_response=True
-            )
+            prediction = model(batch, mode=Mode.implicit, **self._derivatives, report_response=True)
             errors.add(squared_errors(prediction, batch, stable_range=self._stable))
             scf.add(prediction.scf)
         return errors, scf

@@ -7,7 +7,7 @@ split the sums and the counts accumulate, so that an error never depends on how 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 import ase
 import torch
@@ -23,6 +23,9 @@ from bench.data.labels import (
     FORCES,
     LABELS,
     MULTIPOLES,
+    POLARIZABILITY,
+    POTENTIAL,
+    STRESS,
 )
 from bench.errors import BenchError
 from bench.models.base import Point
@@ -31,17 +34,20 @@ from bench.scf.report import ScfReport
 
 TOTAL_CHARGE = "total_charge"
 STABILITY = "stability"
-STRESS = "stress"
+# Labels that a part of the structures may lack: an insulator's Fermi level, a slab's stress.
+SOME_HAVE = (FERMI_LEVEL.name, STRESS.name, POLARIZABILITY.name)
 
 # How errors are shown: the unit and the factor from eV, e, Å to it.
 ERROR_UNITS: dict[str, tuple[str, float]] = {
     "energy": ("meV/atom", 1000.0),
     "forces": ("meV/Å", 1000.0),
-    STRESS: ("meV/Å³", 1000.0),
+    STRESS.name: ("meV/Å³", 1000.0),
     "multipoles": ("e, e Å", 1.0),
     TOTAL_CHARGE: ("e", 1.0),
     "dipole": ("e Å", 1.0),
     "fermi_level": ("eV", 1.0),
+    POTENTIAL.name: ("V", 1.0),
+    POLARIZABILITY.name: ("e Å²/V", 1.0),
 }
 
 
@@ -67,10 +73,12 @@ def squared_errors(
         batch: with reference labels.
         stable_range: smallest and largest Re λ of the response that are not penalised.
     """
-    found = {name: _label_squares(name, prediction, batch) for name in (*LABELS, STRESS)}
+    found = {name: _label_squares(name, prediction, batch) for name in LABELS}
+    known = batch.has[MULTIPOLES.name][batch.structure]
     if prediction.density_residual is not None:
-        known = batch.has[MULTIPOLES.name][batch.structure]
         found[MULTIPOLES.name] = _squares(prediction.density_residual, known)
+    if prediction.potential_error is not None:
+        found[POTENTIAL.name] = _squares(prediction.potential_error, known)
     if prediction.total_charge is not None:
         found[TOTAL_CHARGE] = _squares(prediction.total_charge - batch.total_charge)
     if prediction.scf is not None:
@@ -81,9 +89,11 @@ def squared_errors(
 def _label_squares(name: str, prediction: Prediction, batch: Batch) -> Squares | None:
     """Squares of one label over the structures and components that have it."""
     predicted: Tensor | None = getattr(prediction, name)
-    if predicted is None or name not in batch.labels:
+    if predicted is None:
         return None
     reference, known = batch.labels[name], batch.has[name]
+    if name in (STRESS.name, POLARIZABILITY.name):
+        predicted = predicted.flatten(1)  # [g, 9]
     if name == MULTIPOLES.name:
         reference = reference[:, : predicted.shape[1]]  # charges alone at l_max = 0
     difference = predicted.double() - reference
@@ -91,8 +101,7 @@ def _label_squares(name: str, prediction: Prediction, batch: Batch) -> Squares |
         difference = difference / batch.num_atoms
     if name == FERMI_LEVEL.name:
         known = known & ~predicted.isnan()
-    per_atom = name in LABELS and LABELS[name].per_atom
-    return _squares(difference, known[batch.structure] if per_atom else known)
+    return _squares(difference, known[batch.structure] if LABELS[name].per_atom else known)
 
 
 def _squares(difference: Tensor, known: Tensor | None = None) -> Squares:
@@ -150,16 +159,18 @@ class Losses:
     Attributes:
         weights: by name, only those that act.
         dropped: name of a weighted loss that does not act, and why.
+        partial: name of a weighted loss that acts on a part of the training set, and how many.
     """
 
     weights: dict[str, float]
     dropped: dict[str, str]
+    partial: dict[str, str] = field(default_factory=dict)
 
 
 def allowed_losses(model: Point) -> frozenset[str]:
     """Names of the losses that a point's predictions allow."""
-    allowed = {ENERGY.name, FORCES.name, STRESS, *model.predicts}
-    allowed |= {TOTAL_CHARGE} if MULTIPOLES.name in model.predicts else set()
+    allowed = {ENERGY.name, FORCES.name, STRESS.name, *model.predicts}
+    allowed |= {TOTAL_CHARGE, POTENTIAL.name} if MULTIPOLES.name in model.predicts else set()
     return frozenset(allowed | ({STABILITY} if model.modes else set()))
 
 
@@ -177,18 +188,27 @@ def choose_losses(
         BenchError: a weighted label that some structures lack, or no loss left.
     """
     predicted = {*predicts}
-    weights, dropped = {}, {}
+    weights, dropped, partial = {}, {}, {}
     for name, weight in asdict(config).items():
         if weight and name not in predicted:
             dropped[name] = "not predicted by this point"
         elif weight and name == DIPOLE.name and not _any_dipole(frames["train"]):
             dropped[name] = "no component is defined in the training set"
+        elif weight and name == FERMI_LEVEL.name and not _any_label(frames["train"], name):
+            dropped[name] = "no training structure has one"
         elif weight:
             _check_labels(name, frames)
             weights[name] = weight
+            if name in SOME_HAVE:
+                have = sum(_has_label(atoms, name) for atoms in frames["train"])
+                partial[name] = f"{have} of {len(frames['train'])} training structures"
     if not weights:
         raise BenchError("no loss is left to train on.", "Set training.loss.energy=1.")
-    return Losses(weights, dropped)
+    return Losses(weights, dropped, partial)
+
+
+def _any_label(frames: Sequence[ase.Atoms], name: str) -> bool:
+    return any(_has_label(atoms, name) for atoms in frames)
 
 
 def _any_dipole(frames: Sequence[ase.Atoms]) -> bool:
@@ -196,21 +216,33 @@ def _any_dipole(frames: Sequence[ase.Atoms]) -> bool:
 
 
 def _check_labels(name: str, frames: Mapping[str, Sequence[ase.Atoms]]) -> None:
-    """Refuse a loss on a label that is missing somewhere; a masked dipole is not missing."""
+    """Refuse a loss on a label that is missing somewhere; a masked dipole is not missing.
+
+    Of labels that some structures may lack, one training structure has to have it.
+    """
     if name in (TOTAL_CHARGE, STABILITY):
         return
+    needed = MULTIPOLES.name if name == POTENTIAL.name else name
     for split, structures in frames.items():
-        missing = [i for i, atoms in enumerate(structures) if not _has_label(atoms, name)]
-        if missing:
+        missing = [i for i, atoms in enumerate(structures) if not _has_label(atoms, needed)]
+        enough = name in SOME_HAVE and (split != "train" or len(missing) < len(structures))
+        if missing and not enough:
             raise BenchError(
-                f"the loss on {name} needs REF_{name}, missing in {len(missing)} of "
+                f"the loss on {name} needs REF_{needed}, missing in {len(missing)} of "
                 f"{len(structures)} structures of split {split} (first: index {missing[0]}).",
                 f"Add the label, or switch the loss off: training.loss.{name}=0",
             )
 
 
 def _has_label(atoms: ase.Atoms, name: str) -> bool:
-    """Whether a structure states the label; a dipole without any defined component need not."""
-    undefined = name == DIPOLE.name and not any(atoms.info.get(DIPOLE_MASK_KEY, (1,)))
+    """Whether a structure states the label, and it means something there.
+
+    A dipole without any defined component need not be stated.
+    """
     present = f"REF_{name}" in atoms.info or f"REF_{name}" in atoms.arrays
-    return undefined or (present and name in LABELS)
+    has_dipole = any(atoms.info.get(DIPOLE_MASK_KEY, (1,)))
+    if name == DIPOLE.name:
+        return present or not has_dipole
+    if name == POLARIZABILITY.name:
+        return present and has_dipole
+    return present and (name != STRESS.name or bool(atoms.pbc.all()))

@@ -135,6 +135,8 @@ def test_labels_have_the_shapes_of_predictions(mixed):
         "multipoles": (22, 4),
         "dipole": (3, 3),
         "fermi_level": (3,),
+        "stress": (3, 9),
+        "polarizability": (3, 9),
     }
     assert mixed.labels["energy"].tolist() == [a().info["REF_energy"] for a in STRUCTURES.values()]
     assert np.array_equal(mixed.labels["forces"][7:16], bulk().arrays["REF_forces"])
@@ -142,12 +144,14 @@ def test_labels_have_the_shapes_of_predictions(mixed):
 
 @pytest.mark.parametrize("missing", LABELS.values(), ids=lambda label: label.name)
 def test_a_missing_label_is_missing_there_alone(missing):
-    atoms = cluster()
+    make = bulk if missing.name == "stress" else cluster
+    atoms = make()
     del (atoms.arrays if missing.per_atom else atoms.info)[missing.reference_key]
-    batch = batch_of(atoms, cluster())
+    batch = batch_of(atoms, make())
     for name, has in batch.has.items():
-        first, second = has.reshape(2, -1).all(1).tolist()
-        assert (first, second) == (name != missing.name, True)
+        first, second = has.reshape(2, -1).any(1).tolist()
+        assert first == (second and name != missing.name)
+    assert batch.has[missing.name][1].all()
     values = batch.labels[missing.name]
     assert values[: len(values) // 2].eq(0).all() and values[len(values) // 2 :].abs().max() > 0
 
@@ -158,6 +162,15 @@ def test_the_dipole_counts_where_its_mask_does(mixed):
     unmasked = cluster()
     del unmasked.info["dipole_mask"]
     assert not batch_of(unmasked).has["dipole"].any()
+
+
+def test_stress_is_that_of_a_crystal_and_polarisability_needs_both_dipoles(mixed):
+    assert mixed.has["stress"].tolist() == [False, True, False]
+    zz = [*[False] * 8, True]
+    assert mixed.has["polarizability"].tolist() == [zz, [False] * 9, [True] * 9]
+    strained = slab()
+    strained.info["REF_stress"] = np.eye(3)
+    assert not batch_of(strained).has["stress"].any()
 
 
 def test_a_copy_on_a_device_has_everything(mixed):

@@ -59,7 +59,8 @@ def test_splits_elements_and_summary(tmp_path):
     assert dataset.elements == (1, 8, 14)
     first, labels, charges = dataset.summary()
     assert first == "mine: 4 structures (3 train, 0 valid, 1 test)"
-    assert "forces [eV/Å] in 4," in labels and labels.endswith("fermi_level [eV] in 3 of 4")
+    assert "forces [eV/Å] in 4," in labels and "fermi_level [eV] in 3," in labels
+    assert labels.endswith("polarizability [e Å²/V] in 1 of 4")
     assert charges == "total charges: +0 e: 2, +1 e: 1, -1 e: 1"
 
 

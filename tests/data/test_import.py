@@ -5,7 +5,7 @@ import pytest
 import yaml
 from ase import Atoms
 from ase.io import write
-from ase.units import Bohr, Hartree
+from ase.units import Bohr, GPa, Hartree
 
 from bench.config import SystemConfig
 from bench.data.cli import main
@@ -37,6 +37,12 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
+NAMES = {
+    "map.energy": "DFT_energy",
+    "map.forces": "DFT_forces",
+    "map.total_charge": "q",
+    "map.field": "homogeneous_field",
+}
 KEYS = [
     "map.energy=DFT_energy",
     "map.forces=DFT_forces",
@@ -95,6 +101,30 @@ def test_units_and_signs(folder):
     assert frame.arrays["REF_multipoles"] == pytest.approx(
         np.column_stack([q, y * Bohr, z * Bohr, x * Bohr])
     )
+
+
+@pytest.mark.parametrize("shape", [(6,), (3, 3), (9,)])
+def test_stress_in_any_form_and_unit(shape):
+    options = {"boundary": "bulk", "map.stress": "virial", "unit.stress": "GPa"}
+    mapping = read_mapping(DEFAULTS | NAMES | options | {"sign.stress": "-1"})
+    source = water(1)
+    source.set_cell([5.0, 5.0, 5.0])
+    full = np.array([[1.0, 6.0, 5.0], [6.0, 2.0, 4.0], [5.0, 4.0, 3.0]])
+    source.info["virial"] = np.arange(1.0, 7.0) if shape == (6,) else full.reshape(shape)
+    stress = convert(source, mapping, "here").info["REF_stress"]
+    assert stress.reshape(3, 3) == pytest.approx(-full * GPa)
+
+
+def test_polarisability_volumes_become_derivatives_and_mask_the_slab():
+    """α of 1.45 Å³, a water molecule's, is ∂M/∂E = 4πε₀ α = α / k_e."""
+    options = {"boundary": "slab", "map.polarizability": "alpha", "unit.polarizability": "A^3"}
+    source = water(1)
+    source.info["alpha"] = 1.45 * np.eye(3)
+    frame = convert(source, read_mapping(DEFAULTS | NAMES | options), "here")
+    assert frame.info["REF_polarizability"][2, 2] == pytest.approx(1.45 / 14.3996453535, rel=1e-9)
+    assert frame.info["dipole_mask"].tolist() == [0, 0, 1]
+    crystal = convert(source, read_mapping(DEFAULTS | NAMES | options | {"boundary": "bulk"}), "x")
+    assert "REF_polarizability" not in crystal.info
 
 
 def test_electrons_counted_positive_change_charges_and_dipoles():

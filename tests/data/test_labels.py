@@ -27,7 +27,7 @@ def test_atomic_multipoles_add_up_to_the_dipole_in_the_documented_order():
 
 def test_keys_differ_between_labels_and_sources():
     keys = [key for x in LABELS.values() for key in (x.reference_key, x.predicted_key)]
-    assert len(set(keys)) == 2 * len(LABELS) == 10
+    assert len(set(keys)) == 2 * len(LABELS) == 14
     assert LABELS["fermi_level"].reference_key == "REF_fermi_level"
     assert LABELS["multipoles"].predicted_key == "PRED_multipoles"
     assert not {key.casefold() for key in keys} & set(IDENTITY_KEYS)

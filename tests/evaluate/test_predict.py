@@ -11,6 +11,7 @@ from bench.scf.report import ScfReport
 from tests.structures import bulk, cluster, slab
 
 FRAMES = [slab(), bulk(charge=2.0), cluster(), slab(field=-0.3)]
+POTENTIAL_KEYS = {"PRED_electrostatic_potential", "REF_electrostatic_potential"}
 REPORT = ("iterations", "residual", "converged", "response_min", "response_max")
 
 
@@ -25,8 +26,9 @@ class Echo(torch.nn.Module):
         self.weight = torch.nn.Parameter(torch.zeros(()))
         self.silent, self.components, self.modes = silent, components, []
 
-    def forward(self, batch, *, report_response):
+    def forward(self, batch, *, compute_stress, compute_polarizability, report_response):
         assert report_response
+        tensor = batch.positions.new_ones(batch.num_structures, 3, 3) * batch.index[:, None, None]
         self.modes.append(self.training)
         energy = batch.per_structure(batch.positions[:, 2]) + self.weight
         ones = torch.ones(batch.num_structures, dtype=torch.float64)
@@ -36,6 +38,10 @@ class Echo(torch.nn.Module):
             "multipoles": z * torch.arange(1.0, 1.0 + self.components),
             "total_charge": batch.total_charge + 0.25,
             "dipole": batch.electric_field + 1.0,
+            "electrostatic_potential": z[:, 0],
+            "potential_error": 0.5 * z[:, 0],
+            "stress": tensor if compute_stress else None,
+            "polarizability": -tensor if compute_polarizability else None,
             "fermi_level": torch.where(batch.total_charge > 0, torch.nan, 2 * ones),
             "scf": ScfReport(
                 batch.num_atoms, 1e-7 * ones, batch.boundary < 2, -3 * ones, torch.nan * ones
@@ -76,6 +82,28 @@ def test_a_crystal_has_no_dipole_and_an_undefined_level_stays_nan():
     assert np.isnan(bulk_.info["PRED_fermi_level"]) and slab_.info["PRED_fermi_level"] == 2.0
 
 
+def test_derivatives_are_given_where_they_have_a_reference_that_means_something():
+    slab_, bulk_, cluster_, _ = predict_frames(Echo(), FRAMES, batch_size=2)
+    assert bulk_.info["PRED_stress"].tolist() == [[1.0] * 3] * 3
+    assert cluster_.info["PRED_polarizability"].tolist() == [[-2.0] * 3] * 3
+    assert "PRED_polarizability" in slab_.info and "PRED_polarizability" not in bulk_.info
+    assert "PRED_stress" not in slab_.info
+    bare = cluster()
+    del bare.info["REF_polarizability"]
+    (atoms,) = predict_frames(Echo(), [bare], batch_size=1)
+    assert "PRED_polarizability" not in atoms.info
+
+
+def test_the_reference_of_a_potential_is_that_of_the_reference_multipoles():
+    (atoms,) = predict_frames(Echo(), [cluster()], batch_size=1)
+    assert np.array_equal(atoms.arrays["PRED_electrostatic_potential"], atoms.numbers)
+    assert np.array_equal(atoms.arrays["REF_electrostatic_potential"], 0.5 * atoms.numbers)
+    unlabelled = cluster()
+    del unlabelled.arrays["REF_multipoles"]
+    (atoms,) = predict_frames(Echo(), [unlabelled], batch_size=1)
+    assert "REF_electrostatic_potential" not in atoms.arrays
+
+
 def test_the_health_of_the_solve_is_plain():
     slab_, bulk_, *_ = predict_frames(Echo(), FRAMES, batch_size=2)
     assert (slab_.info["SCF_converged"], bulk_.info["SCF_converged"]) == (True, False)
@@ -88,6 +116,12 @@ def test_the_health_of_the_solve_is_plain():
     ("silent", "keys"),
     [
         ("forces", {"PRED_forces"}),
+        (
+            "electrostatic_potential",
+            {"PRED_electrostatic_potential", "REF_electrostatic_potential"},
+        ),
+        ("potential_error", {"REF_electrostatic_potential"}),
+        ("polarizability", {"PRED_polarizability"}),
         ("multipoles", {"PRED_multipoles"}),
         ("total_charge", {"PRED_total_charge"}),
         ("dipole", {"PRED_dipole"}),

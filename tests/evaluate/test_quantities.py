@@ -22,11 +22,16 @@ def test_every_family_has_its_quantity() -> None:
         ("charges", 3),
         ("atomic_dipoles", 9),
         ("fermi_level", 1),
+        ("potential", 3),
+        ("polarizability", 1),
         ("total_charge", 1),
     ],
 )
 def test_reference_prediction_and_mean_have_the_same_values(family: str, size: int) -> None:
     atoms = frame(atoms=3, dipole=(0.1, 0.2))
+    for source in ("REF", "PRED"):
+        atoms.arrays[f"{source}_electrostatic_potential"] = np.arange(3.0)
+        atoms.info[f"{source}_polarizability"] = np.arange(9.0).reshape(3, 3)
     quantity = BY_FAMILY[family]
     for values in (
         quantity.reference(atoms, 0),
@@ -34,7 +39,22 @@ def test_reference_prediction_and_mean_have_the_same_values(family: str, size: i
         quantity.of_mean(atoms, MEANS),
     ):
         assert values is None or values.shape == (size,)
-    assert (quantity.of_mean(atoms, MEANS) is None) == (family == "total_charge")
+    has_no_mean = ("potential", "polarizability", "total_charge")
+    assert (quantity.of_mean(atoms, MEANS) is None) == (family in has_no_mean)
+
+
+def test_polarizability_counts_in_the_defined_components() -> None:
+    atoms = frame(dipole=(0.1, 0.2), REF_polarizability=np.arange(9.0).reshape(3, 3))
+    assert BY_FAMILY["polarizability"].reference(atoms, 0).tolist() == [8.0]
+    atoms.info["dipole_mask"] = np.array([1, 0, 1])
+    assert BY_FAMILY["polarizability"].reference(atoms, 0).tolist() == [0.0, 2.0, 6.0, 8.0]
+
+
+def test_stress_is_that_of_crystals_in_mev() -> None:
+    stress = np.diag([1.0, 2.0, 3.0])
+    crystal = frame(pbc=(True, True, True), REF_stress=stress)
+    assert BY_FAMILY["stress"].reference(crystal, 0).sum() == 6000.0
+    assert BY_FAMILY["stress"].reference(frame(REF_stress=stress), 0) is None
 
 
 def test_per_atom_labels_are_arrays_and_the_others_info() -> None:

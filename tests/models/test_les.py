@@ -30,6 +30,7 @@ def test_latent_multipoles_are_not_predictions() -> None:
     model = build("les")
     found = model(batch_of(model, *FRAMES))
     assert found.multipoles is found.total_charge is found.dipole is found.fermi_level is None
+    assert found.electrostatic_potential is found.potential_error is None
 
 
 def test_losses_on_the_density_do_not_act() -> None:

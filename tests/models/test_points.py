@@ -9,9 +9,11 @@ import ase
 import numpy as np
 import pytest
 import torch
+from scipy.special import erf
 
 from bench.config import Functional, Mode, ModelConfig, Update
 from bench.data.batch import Batch, build_graph, collate
+from bench.density.constants import COULOMB_CONSTANT
 from bench.models.base import Point, build_point
 from bench.models.facts import gather_facts
 from bench.models.registry import point_class
@@ -79,17 +81,21 @@ def energy(model: Point, atoms: ase.Atoms) -> float:
 def test_forces_are_the_gradient_of_the_energy(point: Point, structure: str) -> None:
     atoms = STRUCTURES[structure]()
     forces = point(batch_of(point, atoms)).forces.numpy()
-    step = 2e-3  # Å; five-point formula, error of order step⁴
     for atom, axis in [(0, 2), (len(atoms) - 1, 0)]:
-        values = []
-        for n in (-2, -1, 1, 2):
-            moved = atoms.copy()
-            moved.positions[atom, axis] += n * step
-            values.append(energy(point, moved))
-        slope = (values[0] - 8 * values[1] + 8 * values[2] - values[3]) / (12 * step)
+        measured = measured_force(point, atoms, atom, axis)
         assert forces[atom, axis] == pytest.approx(
-            -slope, rel=1e-6, abs=1e-7 * np.abs(forces).max()
+            measured, rel=1e-6, abs=1e-7 * np.abs(forces).max()
         )
+
+
+def measured_force(model: Point, atoms: ase.Atoms, atom: int, axis: int) -> float:
+    """Minus the slope of the energy by five points, error of order step⁴ (eV/Å)."""
+    step, values = 2e-3, []
+    for n in (-2, -1, 1, 2):
+        moved = atoms.copy()
+        moved.positions[atom, axis] += n * step
+        values.append(energy(model, moved))
+    return -(values[0] - 8 * values[1] + 8 * values[2] - values[3]) / (12 * step)
 
 
 def turned(atoms: ase.Atoms, matrix: np.ndarray) -> ase.Atoms:
@@ -224,6 +230,77 @@ def test_stress_is_the_derivative_with_respect_to_strain(point: Point) -> None:
         minus.set_cell(atoms.cell.array @ (np.eye(3) - strain), scale_atoms=True)
         slope = (energy(point, plus) - energy(point, minus)) / (2 * step * atoms.get_volume())
         assert stress[i, j] == pytest.approx(slope, rel=1e-5, abs=1e-7)
+
+
+@pytest.mark.parametrize(("structure", "axes"), [("slab", [2]), ("cluster", [0, 1, 2])])
+def test_polarizability_is_the_derivative_of_the_dipole(
+    point: Point, structure: str, axes: list[int]
+) -> None:
+    atoms, step = STRUCTURES[structure](), 1e-3
+    predicted = point(batch_of(point, atoms), compute_polarizability=True).polarizability
+    if point.predicts.isdisjoint({"dipole"}):
+        assert predicted is None
+        return
+    measured = np.zeros((3, 3))
+    for axis in axes:
+        dipoles = []
+        for change in (-step, step):
+            moved = atoms.copy()
+            moved.info["electric_field"] = atoms.info["electric_field"] + change * np.eye(3)[axis]
+            dipoles.append(point(batch_of(point, moved)).dipole[0].numpy())
+        measured[:, axis] = (dipoles[1] - dipoles[0]) / (2 * step)
+    if predicted is None:  # no response: nothing to teach
+        assert np.abs(measured).max() == 0.0
+    else:
+        found = predicted[0].numpy()[:, axes]
+        np.testing.assert_allclose(found, measured[:, axes], rtol=2e-5, atol=1e-7)
+        assert np.abs(found).max() > 1e-3
+
+
+@pytest.mark.parametrize(
+    "name", ["fixed_charge", "local_charges", "split_charges", "polar", "scf_fixed_point"]
+)
+def test_without_the_energy_of_an_atoms_own_gaussian(name: str) -> None:
+    """½ q² k/(σ√π) + ½ d² k/(6√π σ³) less of each atom, and forces that know of it."""
+    counted, bare = build(name), build(name, energy_self_interaction=False)
+    bare.load_state_dict(counted.state_dict())
+    atoms, sigma = slab(), 1.5
+    with_own, without = (m(batch_of(m, atoms)) for m in (counted, bare))
+    torch.testing.assert_close(without.multipoles, with_own.multipoles, rtol=0, atol=1e-12)
+    charges, dipoles = with_own.multipoles[:, 0], with_own.multipoles[:, 1:]
+    unit = 0.5 * COULOMB_CONSTANT / (np.sqrt(np.pi) * sigma)
+    own = unit * (charges.square().sum() + dipoles.square().sum() / (6 * sigma**2))
+    torch.testing.assert_close(with_own.energy - without.energy, own[None], rtol=0, atol=1e-9)
+    measured = measured_force(bare, atoms, len(atoms) - 1, 2)
+    assert float(without.forces[-1, 2]) == pytest.approx(measured, rel=1e-6)
+
+
+def test_potential_at_the_atoms(point: Point) -> None:
+    """Of two molecules: erf(r/2σ)/r of the charges, each atom's own Gaussian and the field."""
+    if "multipoles" not in point.predicts:
+        pytest.skip("no density")
+    atoms = cluster(field=(0.1, -0.2, 0.3))
+    prediction = point(batch_of(point, atoms))
+    potential = prediction.electrostatic_potential.numpy()
+    p = np.zeros((len(atoms), 4))
+    p[:, : prediction.multipoles.shape[1]] = prediction.multipoles.numpy()
+    expected = gaussian_potential(atoms.positions, p) - atoms.positions @ [0.1, -0.2, 0.3]
+    assert potential - potential.mean() == pytest.approx(expected - expected.mean(), abs=1e-9)
+    reference = np.where(np.arange(4) < prediction.multipoles.shape[1], 1, 0)
+    error = gaussian_potential(atoms.positions, p - reference * atoms.arrays["REF_multipoles"])
+    assert prediction.potential_error.numpy() == pytest.approx(error, abs=1e-9)
+
+
+def gaussian_potential(positions: np.ndarray, p: np.ndarray, sigma: float = 1.5) -> np.ndarray:
+    """V, of Gaussian charges and dipoles (q, y, z, x) as Gaussians of equal width see them."""
+    apart = positions[:, None] - positions[None]  # [i, j, 3]
+    r = np.linalg.norm(apart, axis=2) + np.eye(len(positions))
+    along = (apart * p[None][..., [3, 1, 2]]).sum(2)
+    gauss = np.exp(-(r**2) / (4 * sigma**2)) / (sigma * np.sqrt(np.pi))
+    coulomb = erf(r / (2 * sigma)) / r
+    values = p[None, :, 0] * coulomb + along * (coulomb - gauss) / r**2
+    np.fill_diagonal(values, p[:, 0] / (sigma * np.sqrt(np.pi)))
+    return COULOMB_CONSTANT * values.sum(1)
 
 
 @pytest.mark.parametrize("structure", ["slab", "bulk"])

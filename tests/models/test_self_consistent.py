@@ -114,12 +114,28 @@ def force_loss(prediction: Prediction) -> Tensor:
     return (weights * prediction.forces.flatten()).sum() + prediction.forces.square().sum()
 
 
-LOSSES: dict[str, Callable[[Prediction], Tensor]] = {"density": density_loss, "force": force_loss}
+def polarizability_loss(prediction: Prediction) -> Tensor:
+    assert prediction.polarizability is not None
+    return prediction.polarizability[:, 2, 2].square().sum()
+
+
+def potential_loss(prediction: Prediction) -> Tensor:
+    assert prediction.potential_error is not None
+    return prediction.potential_error.square().sum()
+
+
+LOSSES: dict[str, Callable[[Prediction], Tensor]] = {
+    "density": density_loss,
+    "force": force_loss,
+    "polarizability": polarizability_loss,
+    "potential": potential_loss,
+}
 
 
 def slope_along(model: Point, loss: str, direction: Tensor, mode: Mode) -> float:
     """dloss/dθ·direction by automatic differentiation."""
-    value = LOSSES[loss](model(batch_of(model, slab()), mode=mode, training=True))
+    wanted = {"compute_polarizability": loss == "polarizability"}
+    value = LOSSES[loss](model(batch_of(model, slab()), mode=mode, training=True, **wanted))
     parts = torch.autograd.grad(value, list(model.parameters()), materialize_grads=True)
     return float(torch.cat([part.flatten() for part in parts]) @ direction)
 
@@ -130,7 +146,8 @@ def measured_slope(model: Point, loss: str, direction: Tensor) -> float:
     for n in (-2, -1, 1, 2):
         moved = start + n * step * direction
         torch.nn.utils.vector_to_parameters(moved, model.parameters())
-        values.append(float(LOSSES[loss](model(batch_of(model, slab())))))
+        wanted = {"compute_polarizability": loss == "polarizability"}
+        values.append(float(LOSSES[loss](model(batch_of(model, slab()), **wanted))))
     torch.nn.utils.vector_to_parameters(start, model.parameters())
     return (values[0] - 8 * values[1] + 8 * values[2] - values[3]) / (12 * step)
 
@@ -147,6 +164,12 @@ def test_the_implicit_gradient_is_exact(name: str, loss: str) -> None:
     implicit = slope_along(model, loss, direction, Mode.implicit)
     assert implicit == pytest.approx(measured_slope(model, loss, direction), rel=1e-6)
     assert implicit == pytest.approx(slope_along(model, loss, direction, Mode.unrolled), rel=1e-6)
+
+
+@pytest.mark.parametrize("name", VARIATIONAL)
+def test_an_energy_without_minimum_is_refused(name: str) -> None:
+    with pytest.raises(BenchError, match=r"energy_self_interaction=false.*has no minimum"):
+        build(name, energy_self_interaction=False)
 
 
 # Constant charge and constant Fermi level

@@ -29,6 +29,9 @@ def predict(atoms: ase.Atoms, baseline: Baseline | None, *, noise: float = 1.0) 
     made.arrays["PRED_forces"] = made.arrays["REF_forces"] + noise * 0.08 * rng.normal(size=(n, 3))
     multipoles = made.arrays["REF_multipoles"]
     made.arrays["PRED_multipoles"] = multipoles + noise * 0.01 * rng.normal(size=(n, 4))
+    potential = 3.0 * multipoles[:, 0]
+    made.arrays["REF_electrostatic_potential"] = potential
+    made.arrays["PRED_electrostatic_potential"] = potential + noise * 0.2 * rng.normal(size=n)
     info["PRED_total_charge"] = float(info["total_charge"])
     if "REF_dipole" in info:
         field = np.asarray(info["electric_field"])

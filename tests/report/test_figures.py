@@ -74,7 +74,9 @@ def test_parity_shows_every_value_and_the_metrics_error(slab_run) -> None:
     figure = parity_figure(frames, "title")
     assert_every_panel_is_drawn_and_labelled(figure)
     atoms = sum(map(len, frames))
-    assert [points(figure, k) for k in range(4)] == [len(frames), 3 * atoms, atoms, len(frames)]
+    metals = sum("REF_fermi_level" in frame.info for frame in frames)
+    counts = [len(frames), 3 * atoms, atoms, atoms, len(frames), metals]
+    assert [points(figure, k) for k in range(6)] == counts
     value = {
         r["name"]: r["value"] for r in load_metrics(slab_run)["metrics"] if r["subset"] == "all"
     }
@@ -83,14 +85,16 @@ def test_parity_shows_every_value_and_the_metrics_error(slab_run) -> None:
         f"RMSE {value['energy_rmse']:.3g} meV/atom",
         f"RMSE {value['forces_rmse'] / 1000:.3g} eV/Å",
         f"RMSE {value['charges_rmse']:.3g} e",
+        f"RMSE {value['potential_rmse']:.3g} V",
         f"RMSE {value['dipole_rmse']:.3g} e Å",
+        f"RMSE {value['fermi_level_rmse']:.3g} eV",
     ]
 
 
 def test_parity_has_panels_for_what_is_predicted(bulk_run) -> None:
     frames = frames_of(bulk_run)
     for atoms in frames:
-        del atoms.arrays["PRED_multipoles"]
+        del atoms.arrays["PRED_multipoles"], atoms.arrays["PRED_electrostatic_potential"]
     figure = parity_figure(frames, "title")
     assert [axes.get_ylabel() for axes in figure.axes] == ["model (meV/atom)", "model (eV/Å)"]
 
@@ -100,7 +104,7 @@ def test_parity_leaves_out_the_unsound_and_says_so(spoilt_run) -> None:
     figure = parity_figure(frames, "pt_water")
     assert figure.get_suptitle() == "pt_water; unconverged structures, not shown: 1"
     assert points(figure, 0) == len(frames) - 2
-    assert points(figure, 3) == len(frames) - 1
+    assert points(figure, 4) == len(frames) - 1
 
 
 def test_nothing_to_compare_is_no_figure() -> None:

@@ -61,7 +61,12 @@ def test_only_defined_components_of_a_dipole_are_drawn():
 
 def test_a_dipole_that_is_defined_nowhere_has_no_panel():
     figure = parity_figure([frame(), frame()], "title")
-    assert panel_names(figure) == ["energy above baseline", "force components", "atomic charges"]
+    assert panel_names(figure) == [
+        "energy above baseline",
+        "force components",
+        "atomic charges",
+        "Fermi level",
+    ]
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

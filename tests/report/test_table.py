@@ -68,7 +68,7 @@ def test_every_row_of_a_real_run_has_a_unit(slab_run, bulk_run) -> None:
         rows = [row for section in metrics_table(folder).sections for row in section.rows]
         assert len(rows) > 15
         for row in rows:
-            assert row.cells[1] in ("meV/atom", "meV/Å", "e Å", "e", "eV", "e Å²/V")
+            assert row.cells[1] in ("meV/atom", "meV/Å", "e Å", "e", "eV", "V", "e Å²/V")
 
 
 @pytest.mark.parametrize("terminal", [True, False])

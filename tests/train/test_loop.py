@@ -19,8 +19,8 @@ from bench.train import loop
 from bench.train.checkpoint import BEST, LAST, load_best, read_checkpoint
 from bench.train.interrupt import Interrupted
 from bench.train.loop import Trainer
-from tests.models.test_points import tiny_config
-from tests.structures import labelled, slab
+from tests.models.test_points import batch_of, build, tiny_config
+from tests.structures import cluster, labelled, slab
 from tests.train.toy import ToyPoint, dataset, frames, run_config, taught, train_toy
 
 # Seven structures in batches of two and three to validate on in two batches.
@@ -261,6 +261,27 @@ def test_a_single_group_cannot_validate() -> None:
     data = dataset(train=1, valid=0)
     with pytest.raises(BenchError, match="the training set is one group"):
         loop.training_frames(data)
+
+
+@pytest.mark.parametrize("name", ["scf_qeq", "scf_fixed_point"])
+def test_potentials_and_polarisabilities_are_learned(tmp_path: Path, name: str) -> None:
+    """A point is asked for the derivatives that its losses need, and improves in them."""
+    data, teacher = dataset(), build(name)
+    data.frames["train"] = data.frames["valid"] = [slab(), cluster()]
+    for atoms in data.frames["train"]:
+        truth = teacher(batch_of(teacher, atoms), compute_polarizability=True)
+        atoms.arrays["REF_multipoles"] = truth.multipoles.numpy()
+        atoms.info["REF_polarizability"] = truth.polarizability[0].numpy()
+    config = run_config()
+    config.model = tiny_config(name)
+    others = dict.fromkeys(("energy", "forces", "multipoles", "dipole", "total_charge"), 0.0)
+    weights = LossWeights(**others, electrostatic_potential=0.1, polarizability=1.0)
+    options = {"loss": weights, "epochs": 25, "ema_decay": 0.5}
+    _, _, text = train_toy(tmp_path, build_model(config, data), data, **options)
+    assert "polarizability is a label of 2 of 2 training structures" in text
+    for column in ("valid_electrostatic_potential_rmse [V]", "valid_polarizability_rmse [e Å²/V]"):
+        values = [float(row[column]) for row in rows(tmp_path)]
+        assert values[-1] < 0.7 * values[0]
 
 
 def test_dropped_losses_are_said_once(tmp_path: Path) -> None:

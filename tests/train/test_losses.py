@@ -83,6 +83,26 @@ def test_an_undefined_fermi_level_is_not_compared(batch: Batch) -> None:
     assert (found["fermi_level"].total.item(), found["fermi_level"].count) == (0.25, 1)
 
 
+def test_stress_and_polarizability_count_where_they_are_defined(batch: Batch) -> None:
+    prediction = shifted(batch)
+    prediction.stress = batch.labels["stress"].reshape(2, 3, 3) + 0.1  # of the bulk alone
+    shift = torch.zeros(2, 3, 3, dtype=torch.float64)
+    shift[0, 2, 2], shift[0, 0, 0], shift[1] = 0.5, 9.0, 9.0  # zz of the slab alone
+    prediction.polarizability = batch.labels["polarizability"].reshape(2, 3, 3) + shift
+    found = squared_errors(prediction, batch, stable_range=STABLE)
+    assert found["stress"].count == 9 and found["polarizability"].count == 1
+    assert found["stress"].total.item() == pytest.approx(0.09, rel=1e-12)
+    assert found["polarizability"].total.item() == pytest.approx(0.25, rel=1e-12)
+
+
+def test_potentials_count_where_the_multipoles_are_labelled(batch: Batch) -> None:
+    batch.has["multipoles"] = torch.tensor([True, False])
+    prediction = shifted(batch)
+    prediction.potential_error = torch.full((16,), 0.2, dtype=torch.float64)
+    found = squared_errors(prediction, batch, stable_range=STABLE)["electrostatic_potential"]
+    assert (found.total.item(), found.count) == (pytest.approx(7 * 0.04, rel=1e-12), 7)
+
+
 def test_missing_structures_do_not_count(batch: Batch) -> None:
     batch.has["forces"] = torch.tensor([False, True])
     found = squared_errors(shifted(batch, forces=[0.1, 0.0, 0.0]), batch, stable_range=STABLE)
@@ -180,14 +200,14 @@ def test_a_dipole_that_is_nowhere_defined_is_dropped() -> None:
 
 @pytest.mark.parametrize("split", ["train", "valid"])
 @pytest.mark.parametrize(
-    ("label", "key"), [("forces", "REF_forces"), ("fermi_level", "REF_fermi_level")]
+    ("label", "key"), [("forces", "REF_forces"), ("multipoles", "REF_multipoles")]
 )
 def test_a_missing_label_is_refused(split: str, label: str, key: str) -> None:
     structures = {"train": frames(4), "valid": frames(4)}
     for atoms in structures[split][2:]:
         del (atoms.info if key in atoms.info else atoms.arrays)[key]
     with pytest.raises(BenchError) as caught:
-        choose_losses(LossWeights(fermi_level=1.0), [label, "energy"], structures)
+        choose_losses(LossWeights(), [label, "energy"], structures)
     text = str(caught.value)
     assert f"{key}, missing in 2 of 4 structures of split {split} (first: index 2)" in text
     assert f"training.loss.{label}=0" in text
@@ -201,6 +221,57 @@ def test_a_missing_dipole_is_refused_but_a_masked_one_is_not() -> None:
     choose_losses(LossWeights(), ["dipole"], {"train": [masked, *frames(1)]})
     with pytest.raises(BenchError, match="REF_dipole, missing in 1 of 2"):
         choose_losses(LossWeights(), ["dipole"], {"train": [missing, *frames(1)]})
+
+
+@pytest.mark.parametrize(
+    ("name", "other"), [("stress", bulk), ("polarizability", slab), ("fermi_level", slab)]
+)
+def test_a_label_of_some_is_enough_and_their_number_is_said(name: str, other: object) -> None:
+    with_it = other()
+    without = [other(), other()]
+    for atoms in without:
+        del atoms.info[f"REF_{name}"]
+    weights = LossWeights(**{name: 1.0})
+    structures = {"train": [*without, with_it], "valid": [with_it]}
+    assert choose_losses(weights, [name], structures).partial == {
+        name: "1 of 3 training structures"
+    }
+    choose_losses(weights, [name], {"train": [with_it], "valid": without})
+
+
+@pytest.mark.parametrize(("name", "other"), [("stress", bulk), ("polarizability", slab)])
+def test_a_label_that_is_asked_for_and_nowhere_is_refused(name: str, other: object) -> None:
+    without = other()
+    del without.info[f"REF_{name}"]
+    with pytest.raises(BenchError, match=f"REF_{name}, missing in 1 of 1 .* of split train"):
+        choose_losses(LossWeights(**{name: 1.0}), [name], {"train": [without], "valid": [other()]})
+
+
+def test_insulators_alone_teach_no_fermi_level() -> None:
+    insulator = bulk()
+    del insulator.info["REF_fermi_level"]
+    losses = choose_losses(LossWeights(), ["energy", "fermi_level"], {"train": [insulator]})
+    assert losses.dropped["fermi_level"] == "no training structure has one"
+
+
+def test_a_stress_without_a_crystal_is_none() -> None:
+    strained = slab()
+    strained.info["REF_stress"] = [[0.0] * 3] * 3
+    with pytest.raises(BenchError, match="REF_stress, missing in 1 of 1"):
+        choose_losses(LossWeights(stress=1.0), ["stress"], {"train": [strained]})
+
+
+def test_potentials_need_reference_multipoles() -> None:
+    structures = {"train": frames(2)}
+    losses = choose_losses(
+        LossWeights(electrostatic_potential=1.0), ["electrostatic_potential"], structures
+    )
+    assert losses.weights == {"electrostatic_potential": 1.0}
+    del structures["train"][1].arrays["REF_multipoles"]
+    with pytest.raises(BenchError, match="on electrostatic_potential needs REF_multipoles"):
+        choose_losses(
+            LossWeights(electrostatic_potential=1.0), ["electrostatic_potential"], structures
+        )
 
 
 def test_no_loss_at_all_is_refused() -> None:

@@ -31,7 +31,7 @@ def subject() -> Subject:
 def test_a_subject_is_its_model(subject):
     assert subject.point == "scf_qeq" and subject.trained
     assert subject.elements == {"H", "O", "Al", "Si"}
-    assert subject.predicts == {"multipoles", "dipole", "fermi_level"}
+    assert subject.predicts == {"multipoles", "dipole", "fermi_level", "polarizability"}
     assert subject.knows_total_charge and subject.smearing_width == 1.2
 
 
