@@ -219,13 +219,16 @@ def _noise(
         result.setdefault(kind, {})[uid] = compare_frames(usual, tight)
     for structures in result.values():
         _add_variation(structures, {uid: plan[uid].get_chemical_formula() for uid in structures})
+        for change in structures.values():
+            change.update({key: _short(value) for key, value in change.items()})
     return {"label_noise": result} if result else {}
 
 
 def _add_variation(structures: dict[str, dict[str, float]], formulas: dict[str, str]) -> None:
     """Beside each change of the energy, what of it is not the same for the whole composition.
 
-    Models take up a constant per element, so only this part is an error of the labels.
+    Models take up a constant per element, so only this part is an error of the labels.  It is a
+    thousandth of the change itself: the changes must not have been rounded.
     """
     for uid, change in structures.items():
         alike = [
@@ -233,7 +236,7 @@ def _add_variation(structures: dict[str, dict[str, float]], formulas: dict[str, 
         ]
         if len(alike) > 1:
             variation = change["energy_meV_per_atom"] - float(np.mean(alike))
-            change["energy_variation_meV_per_atom"] = _short(variation)
+            change["energy_variation_meV_per_atom"] = variation
 
 
 def at_felt_field(series: Sequence[Atoms], field: float) -> Atoms:
@@ -281,7 +284,7 @@ def compare_frames(usual: Atoms, tight: Atoms) -> dict[str, float]:
     if "REF_fermi_level" in usual.info and "REF_fermi_level" in tight.info:
         fermi = tight.info["REF_fermi_level"] - usual.info["REF_fermi_level"]
         result["fermi_level_meV"] = 1e3 * fermi
-    return {key: _short(value) for key, value in result.items()}
+    return result
 
 
 def _short(value: float) -> float:

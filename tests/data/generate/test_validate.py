@@ -119,16 +119,22 @@ def test_noise_between_two_settings():
     assert found["dipole_e_angstrom"] == 0.0
 
 
-def test_a_constant_per_composition_is_no_error(tmp_path):
+@pytest.mark.parametrize(
+    ("shifts", "variations"),
+    [((-100.0, -80.0), (-10.0, 10.0)), ((-150.35, -150.48), (0.065, -0.065))],
+)
+def test_a_constant_per_composition_is_no_error(tmp_path, shifts, variations):
+    """Platinum's change is 2000 times what of it varies: it is rounded last."""
     frames = [slab(f"al000{i}", f"g{i}", 0.1 * i) for i in range(2)]
     store = store_of(tmp_path, [(a, made_up_label(a)) for a in frames])
     extra = validation_store(store)
     extra.write_plan([a for a in plan_validation(store) if a.info["subset"] == "tighter_cutoff"])
-    for variant, shift in zip(extra.plan(), (-0.5, -0.4)):
-        extra.write_label(made_up_label(variant, energy=-100.0 + shift))
-    noise = validate(store)["label_noise"]["tighter_cutoff"]
-    assert [c["energy_meV_per_atom"] for c in noise.values()] == pytest.approx([-100, -80])
-    assert [c["energy_variation_meV_per_atom"] for c in noise.values()] == pytest.approx([-10, 10])
+    for variant, shift in zip(extra.plan(), shifts):
+        extra.write_label(made_up_label(variant, energy=-100.0 + 1e-3 * shift * len(variant)))
+    noise = validate(store)["label_noise"]["tighter_cutoff"].values()
+    assert [c["energy_meV_per_atom"] for c in noise] == pytest.approx(shifts, rel=5e-3)
+    found = [c["energy_variation_meV_per_atom"] for c in noise]
+    assert found == pytest.approx(variations, rel=1e-9)
 
 
 def test_a_higher_cell_is_compared_at_the_field_that_it_feels(tmp_path):
