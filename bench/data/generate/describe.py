@@ -123,8 +123,12 @@ def error_bars(card: dict[str, Any]) -> list[tuple[str, str]]:
         rows.append((kind.replace("_", " "), _noise(list(structures.values()))))
     if "integrated_spin" in found:
         item = found["integrated_spin"]
-        value = f"within {item['largest_deviation_from_1']:.0e} of 1, S² {item['s_squared_range']}"
-        rows.append((f"integrated spin of {item['structures']} open shells", value))
+        value = (
+            f"within {item['largest_deviation_from_1']:.0e} of 1 ({item['structure']}), "
+            f"S² {item['s_squared_range']}"
+        )
+        by_mulliken = f"{item['by_mulliken_spins_alone']} by Mulliken spins alone"
+        rows.append((f"spin of {item['structures']} open shells, {by_mulliken}", value))
     for kind, item in card.get("sum_rules", {}).items():
         value = (
             f"raw {item['largest_raw_charge_violation_e']:.0e} e, "

@@ -110,22 +110,34 @@ def validate(store: Store) -> dict[str, Any]:
 
 
 def _spins(labels: dict[str, Label]) -> dict[str, Any]:
-    """Integrated spin (ideal: 1 for a doublet) and S² (ideal: 0.75) of open shells."""
-    spins = {uid: x["integrated_spin"] for uid, x in labels.items() if "integrated_spin" in x}
-    squared = [x["s_squared"] for x in labels.values() if x.get("s_squared") is not None]
+    """Integrated spin (ideal: 1 for a doublet) and S² (ideal: 0.75) of open shells.
+
+    The first open shells have no spin density; their Mulliken spins add up to the same number.
+    """
+    integrated = {uid: x["integrated_spin"] for uid, x in labels.items() if "integrated_spin" in x}
+    spins = {uid: sum(x["spins"]) for uid, x in labels.items() if x.get("spins") is not None}
+    spins |= integrated
     if not spins:
         return {}
     worst = max(spins, key=lambda uid: abs(spins[uid] - 1.0))
-    absolute = [labels[uid]["integrated_absolute_spin"] for uid in spins]
+    absolute = [labels[uid]["integrated_absolute_spin"] for uid in integrated]
+    squared = [labels[uid]["s_squared"] for uid in spins]
+    squared = [value for value in squared if value is not None]
     return {
         "integrated_spin": {
             "structures": len(spins),
+            "by_mulliken_spins_alone": len(spins) - len(integrated),
             "largest_deviation_from_1": _short(abs(spins[worst] - 1.0)),
             "structure": worst,
-            "absolute_spin_density_range": [_short(min(absolute)), _short(max(absolute))],
-            "s_squared_range": [round(min(squared), 4), round(max(squared), 4)],
+            "absolute_spin_density_range": [_short(v) for v in _ends(absolute)],
+            "s_squared_range": [round(v, 4) for v in _ends(squared)],
         }
     }
+
+
+def _ends(values: Sequence[float]) -> list[float]:
+    """Smallest and largest, nothing of nothing."""
+    return [min(values), max(values)] if values else []
 
 
 def _dipole_against_energy(frames: Sequence[Atoms]) -> dict[str, Any]:

@@ -60,6 +60,19 @@ def test_error_bars_of_forces_dipoles_and_sums():
     assert "corrected by at most 8e-07" in rows["sum rules, 9 structures (exact grid)"]
 
 
+def test_spins_name_the_worst_structure_and_what_was_not_integrated():
+    item = {
+        "structures": 29,
+        "by_mulliken_spins_alone": 5,
+        "largest_deviation_from_1": 1.24e-4,
+        "structure": "si0108",
+        "s_squared_range": [0.7507, 0.7535],
+    }
+    ((name, value),) = error_bars({"validation": {"integrated_spin": item}})
+    assert name == "spin of 29 open shells, 5 by Mulliken spins alone"
+    assert value == "within 1e-04 of 1 (si0108), S² [0.7507, 0.7535]"
+
+
 def test_imported_systems_are_left_to_their_cards(tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine/card.yaml").write_text("labels: {}\nfiles: []\n")

@@ -95,6 +95,7 @@ def test_two_fields_cannot_tell_curvature_from_error(tmp_path):
 def test_spins_are_summarised(tmp_path):
     atoms = crystal(charge=1)
     label = made_up_label(atoms) | {
+        "spins": [0.9, 0.05, 0.051],
         "integrated_spin": 1.002,
         "integrated_absolute_spin": 1.2,
         "s_squared": 0.7509,
@@ -102,6 +103,17 @@ def test_spins_are_summarised(tmp_path):
     found = validate(store_of(tmp_path, [(atoms, label)]))["integrated_spin"]
     assert found["largest_deviation_from_1"] == pytest.approx(0.002)
     assert found["s_squared_range"] == [0.7509, 0.7509]
+    assert found["by_mulliken_spins_alone"] == 0
+
+
+def test_mulliken_spins_stand_in_for_a_spin_density_that_was_not_kept(tmp_path):
+    closed, old = crystal("si0000"), crystal("si0001", charge=1)
+    labels = [(closed, {k: v for k, v in made_up_label(closed).items() if k != "spins"})]
+    labels.append((old, made_up_label(old) | {"spins": [0.9, 0.05, 0.0503]}))
+    found = validate(store_of(tmp_path, labels))["integrated_spin"]
+    assert found["largest_deviation_from_1"] == pytest.approx(3e-4)
+    assert (found["structures"], found["by_mulliken_spins_alone"]) == (1, 1)
+    assert found["structure"] == "si0001" and found["s_squared_range"] == []
 
 
 def test_noise_between_two_settings():
