@@ -61,7 +61,7 @@ def _store(system: str) -> Store:
 
 
 def _generate(words: list[str]) -> int:
-    from bench.data.generate.build import build
+    from bench.data.generate.build import build, read_about
     from bench.data.generate.labelling import require_cp2k
     from bench.data.generate.run import generate
 
@@ -76,6 +76,7 @@ def _generate(words: list[str]) -> int:
     }
     options = parse_options(words, defaults, verb="bench data generate")
     store = _store(options["system"])
+    read_about(store.folder)  # what the card lacks is told before anything is calculated
     require_cp2k()
     scratch = options["scratch"] or f"results/runs/data/{options['system']}"
     outcome = generate(

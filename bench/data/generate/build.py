@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from ase.io import write
 from bench.data.generate.cp2k_input import METALS
 from bench.data.generate.store import Store, write_atomically
 from bench.density.constants import COULOMB_CONSTANT
+from bench.errors import BenchError
+from bench.paths import shipped
 
 _IDENTITY = ("uid", "group", "subset", "split", "trajectory", "total_charge", "multiplicity")
 _STRUCTURES = "structures.extxyz"
@@ -89,7 +92,7 @@ def make_card(
     store: Store, plan: Sequence[Atoms], frames: Sequence[Atoms], labels: Sequence[dict[str, Any]]
 ) -> dict[str, Any]:
     """The dataset card: ``about.yaml`` and what can be counted or measured."""
-    card: dict[str, Any] = yaml.safe_load((store.folder / "about.yaml").read_text())
+    card = read_about(store.folder)
     validation = store.folder / "validation.json"
     card["counts"] = {"total": len(frames), "subsets": count_splits(frames)}
     card["planned"] = _planned(plan, labels, goal=card.pop("goal", len(plan)))
@@ -101,6 +104,34 @@ def make_card(
         for name in (_STRUCTURES,)
     ]
     return card
+
+
+def read_about(folder: Path) -> dict[str, Any]:
+    """What a person wrote of a system: ``about.yaml`` with system, labels, notes and more.
+
+    Raises:
+        BenchError: no such file, no YAML, a key is missing, or a note is not a text.
+    """
+    path = folder / "about.yaml"
+    if not path.is_file():
+        raise BenchError(
+            f"{path} does not exist: the card is made from it.",
+            f"Write it as {shipped('datasets') / 'al_water' / 'about.yaml'} is written.",
+        )
+    try:
+        about = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        raise BenchError(f"{path} is no YAML: {error}") from error
+    missing = [k for k in ("system", "labels") if not isinstance(about, dict) or k not in about]
+    if missing:
+        raise BenchError(f"{path}: {missing[0]} is missing.", "Required: system, labels.")
+    for index, note in enumerate(about.get("notes") or []):
+        if not isinstance(note, str):
+            raise BenchError(
+                f"{path}, note {index}: {note!r} is no text.",
+                "A note with a colon and a space needs quotation marks.",
+            )
+    return dict(about)
 
 
 def count_splits(frames: Sequence[Atoms]) -> dict[str, dict[str, int]]:

@@ -9,7 +9,7 @@ import yaml
 
 from bench.config import SystemConfig
 from bench.data.dataset import load_dataset
-from bench.data.generate.build import build, labelled_frame
+from bench.data.generate.build import build, labelled_frame, read_about
 from bench.data.generate.store import Store
 from bench.density.constants import COULOMB_CONSTANT
 from bench.errors import BenchError
@@ -123,6 +123,23 @@ def test_build_makes_a_loadable_dataset_and_counts(tmp_path):
         read.info["REF_energy"]
         == labelled_frame(frames[0], made_up_label(frames[0])).info["REF_energy"]
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, r"about\.yaml does not exist"),
+        ("notes: [", "no YAML"),
+        ("- a list", "system is missing"),
+        ("system: x", "labels is missing"),
+        ("system: x\nlabels: {}\nnotes:\n- fine\n- No levels: a gap", "note 1: {'No levels'"),
+    ],
+)
+def test_what_a_person_wrote_is_checked(tmp_path, text, message):
+    if text is not None:
+        (tmp_path / "about.yaml").write_text(text)
+    with pytest.raises(BenchError, match=message):
+        read_about(tmp_path)
 
 
 def test_labels_are_stored_the_same_way_every_time(tmp_path):

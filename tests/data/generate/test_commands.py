@@ -73,6 +73,14 @@ def test_generate_without_cp2k_says_how_to_install_it(folder, monkeypatch):
         main(["generate", "system=al_water"])
 
 
+def test_generate_without_about_calculates_nothing(folder, monkeypatch):
+    calls = install_stand_in(folder / "bin", monkeypatch)
+    (folder / "datasets/al_water/about.yaml").unlink()
+    with pytest.raises(BenchError, match=r"about\.yaml does not exist"):
+        main(["generate", "system=al_water"])
+    assert not calls.exists()
+
+
 def test_an_unknown_system_names_the_near_one(folder):
     with pytest.raises(BenchError, match="pt_water"):
         main(["generate", "system=pt_watr"])

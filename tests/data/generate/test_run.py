@@ -110,7 +110,9 @@ def test_the_queue_gives_whole_groups_once():
 
 def test_the_end_of_a_jobs_time_leaves_no_calculation_behind(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    Store(tmp_path / "datasets/al_water").write_plan([slab("al0000", "g0", 0.0)])
+    folder = tmp_path / "datasets/al_water"
+    Store(folder).write_plan([slab("al0000", "g0", 0.0)])
+    (folder / "about.yaml").write_text("system: al_water\nlabels: {}\n")
     (tmp_path / "cp2k.psmp").write_text(f"#!/bin/sh\necho $$ > {tmp_path}/pid\nexec sleep 600\n")
     (tmp_path / "cp2k.psmp").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
