@@ -64,6 +64,7 @@ def _generate(words: list[str]) -> int:
     from bench.data.generate.build import build, read_about
     from bench.data.generate.labelling import require_cp2k
     from bench.data.generate.run import generate
+    from bench.data.generate.validate import validate
 
     defaults: dict[str, Any] = {
         "system": REQUIRED,
@@ -88,6 +89,8 @@ def _generate(words: list[str]) -> int:
         retry_failed=options["retry_failed"],
         limit=options["limit"] or None,
     )
+    if store.labelled():
+        validate(store)  # the error bars that are free grow with the labels
     build(store)
     print(
         f"{outcome.labelled} labelled now, {len(outcome.failed)} failed, "

@@ -16,6 +16,7 @@ from scipy.interpolate import CubicHermiteSpline, make_interp_spline
 
 from bench.data.generate.build import labelled_frame
 from bench.data.generate.store import Store, write_atomically
+from bench.errors import BenchError
 
 DISPLACEMENT = 0.01  # Å: the cubic term is then below the noise of the energy
 _TIGHTER = {"cutoff": 600, "eps_scf": 1e-7}
@@ -36,11 +37,14 @@ def plan_validation(store: Store, *, noise_structures: int = 3) -> list[Atoms]:
     Vacuum: one slab in a higher cell. Noise: ``noise_structures`` structures with twice the cutoff,
     with a tighter SCF, and, where there are k-points, with more of them. All are of the most
     frequent composition: what a setting adds per element is no error, its variation is.
+
+    Raises:
+        BenchError: nothing is labelled yet.
     """
-    done = store.labelled()
-    labelled = [a for a in store.plan() if a.info["uid"] in done]
+    labelled = _labelled(store)
     slab = not labelled[0].pbc.all()
-    telling = _same_composition([a for a in labelled if len(set(a.numbers)) >= (3 if slab else 2)])
+    elements = max(len(set(a.numbers)) for a in labelled)
+    telling = _same_composition([a for a in labelled if len(set(a.numbers)) == elements])
     start = next((a for a in telling if a.info["field"] != 0.0), telling[0])
     groups = {a.info["group"]: a for a in reversed(telling)} | {start.info["group"]: start}
     others = [a for a in groups.values() if a is not start][::-1]
@@ -51,6 +55,17 @@ def plan_validation(store: Store, *, noise_structures: int = 3) -> list[Atoms]:
         if atoms.info["k_points"] != "1x1x1":
             plan.append(_variant(atoms, "tighter_k_points", {"k_points": "5x5x1"}))
     return plan
+
+
+def _labelled(store: Store) -> list[Atoms]:
+    done = store.labelled()
+    labelled = [a for a in store.plan() if a.info["uid"] in done]
+    if not labelled:
+        raise BenchError(
+            f"{store.folder} has no labels to validate.",
+            f"bench data generate system={store.system}",
+        )
+    return labelled
 
 
 def _same_composition(frames: Sequence[Atoms]) -> list[Atoms]:
@@ -90,10 +105,13 @@ def _with_vacuum(atoms: Atoms) -> Atoms:
 
 
 def validate(store: Store) -> dict[str, Any]:
-    """Evaluate what is there and write validation.json, which the card takes over."""
+    """Evaluate what is there and write validation.json, which the card takes over.
+
+    Raises:
+        BenchError: nothing is labelled yet.
+    """
     result: dict[str, Any] = {}
-    done = store.labelled()
-    plan = {a.info["uid"]: a for a in store.plan() if a.info["uid"] in done}
+    plan = {a.info["uid"]: a for a in _labelled(store)}
     labels = {uid: store.read_label(uid) for uid in plan}
     result |= _spins(labels)
     result |= _dipole_against_energy([labelled_frame(plan[uid], labels[uid]) for uid in plan])

@@ -73,6 +73,18 @@ def test_generate_without_cp2k_says_how_to_install_it(folder, monkeypatch):
         main(["generate", "system=al_water"])
 
 
+def test_more_labels_refresh_the_error_bars_that_are_free(folder, monkeypatch):
+    install_stand_in(folder / "bin", monkeypatch)
+    Store(folder / "datasets/al_water").write_plan(
+        [slab("al0000", "g0", 0.0), slab("al0001", "g0", 0.1), slab("al0002", "g0", 0.2)]
+    )
+    for pairs in (None, 1, 2):
+        assert main(["generate", "system=al_water", "workers=1", "limit=1"]) == 0
+        card = yaml.safe_load((folder / "datasets/al_water/card.yaml").read_text())
+        found = card["validation"].get("dipole_against_minus_dE_dfield_curvature_included", {})
+        assert found.get("pairs") == pairs
+
+
 def test_generate_without_about_calculates_nothing(folder, monkeypatch):
     calls = install_stand_in(folder / "bin", monkeypatch)
     (folder / "datasets/al_water/about.yaml").unlink()

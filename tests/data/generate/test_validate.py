@@ -14,6 +14,7 @@ from bench.data.generate.validate import (
     validation_store,
 )
 from bench.density.constants import COULOMB_CONSTANT
+from bench.errors import BenchError
 from tests.data.generate.planned import crystal, made_up_label, slab
 
 
@@ -44,6 +45,14 @@ def test_crystals_have_neither_vacuum_nor_k_points(tmp_path):
     store = store_of(tmp_path, [(atoms, made_up_label(atoms))])
     kinds = {a.info["subset"] for a in plan_validation(store)}
     assert kinds == {"displaced", "tighter_cutoff", "tighter_eps_scf"}
+
+
+@pytest.mark.parametrize("evaluate", [validate, plan_validation])
+def test_without_labels_there_is_nothing_to_validate(tmp_path, evaluate):
+    store = store_of(tmp_path, [])
+    store.write_plan([slab()])
+    with pytest.raises(BenchError, match="no labels to validate"):
+        evaluate(store)
 
 
 def test_force_error_is_found(tmp_path):
