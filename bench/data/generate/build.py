@@ -159,15 +159,22 @@ def _planned(
 
 
 def _sum_rules(labels: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Largest raw violation of the charge and dipole sum rules and largest correction, by kind."""
+    """Largest errors of the charge and dipole sum rules and largest correction, by kind.
+
+    The violations are those of the scaled density; by how many electrons it was scaled was not
+    kept of every label.
+    """
     result: dict[str, Any] = {}
     for kind in sorted({label["provenance"]["multipole_correction"] for label in labels}):
         chosen = [
             x["provenance"] for x in labels if x["provenance"]["multipole_correction"] == kind
         ]
         dipole = [abs(v) for p in chosen for v in p["dipole_violation"]]
+        missed = [p.get("electrons_missed") for p in chosen]
+        known = [abs(electrons) for electrons in missed if electrons is not None]
         result[kind] = {
             "structures": len(chosen),
+            "largest_electrons_missed": _short(max(known)) if known else None,
             "largest_raw_charge_violation_e": _short(
                 max(abs(p["charge_violation"]) for p in chosen)
             ),

@@ -130,8 +130,10 @@ def error_bars(card: dict[str, Any]) -> list[tuple[str, str]]:
         by_mulliken = f"{item['by_mulliken_spins_alone']} by Mulliken spins alone"
         rows.append((f"spin of {item['structures']} open shells, {by_mulliken}", value))
     for kind, item in card.get("sum_rules", {}).items():
+        missed = item["largest_electrons_missed"]
         value = (
-            f"raw {item['largest_raw_charge_violation_e']:.0e} e, "
+            f"density off by {'an unknown number of' if missed is None else f'{missed:.1e}'} "
+            f"electrons before scaling; raw {item['largest_raw_charge_violation_e']:.0e} e, "
             f"{item['largest_raw_dipole_violation_e_angstrom']:.0e} e Å; corrected by at most "
             f"{item['largest_correction_e_or_e_angstrom']:.0e}"
         )

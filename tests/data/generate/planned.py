@@ -76,6 +76,7 @@ def made_up_label(atoms, *, dipole=0.3, energy=-100.0, seconds=10.0):
             "scf_steps": 5,
             "seconds": seconds,
             "multipole_correction": "exact grid",
+            "electrons_missed": -3.8e-5,
             "charge_violation": 1e-7,
             "dipole_violation": [2e-6] if slab_like else [],
             "largest_correction": 1e-8,

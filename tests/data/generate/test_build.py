@@ -114,6 +114,7 @@ def test_build_makes_a_loadable_dataset_and_counts(tmp_path):
         "median_seconds_per_label": 10,
     }
     assert card["sum_rules"]["exact grid"]["structures"] == 4
+    assert card["sum_rules"]["exact grid"]["largest_electrons_missed"] == 3.8e-5
     data = (store.folder / "structures.extxyz").read_bytes()
     assert card["files"][0]["sha256"] == hashlib.sha256(data).hexdigest()
     dataset = load_dataset(SystemConfig(name="al_water", path=str(store.folder)))
@@ -123,6 +124,16 @@ def test_build_makes_a_loadable_dataset_and_counts(tmp_path):
         read.info["REF_energy"]
         == labelled_frame(frames[0], made_up_label(frames[0])).info["REF_energy"]
     )
+
+
+def test_electrons_missed_may_be_unknown(tmp_path):
+    store = filled(tmp_path, [slab()])
+    label = made_up_label(slab())
+    label["provenance"]["electrons_missed"] = None
+    store.write_label(label)
+    build(store)
+    rules = yaml.safe_load((store.folder / "card.yaml").read_text())["sum_rules"]["exact grid"]
+    assert rules["largest_electrons_missed"] is None
 
 
 @pytest.mark.parametrize(

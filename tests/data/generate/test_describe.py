@@ -38,6 +38,7 @@ def test_error_bars_of_forces_dipoles_and_sums():
     }
     rules = {
         "structures": 9,
+        "largest_electrons_missed": 2.2e-5,
         "largest_raw_charge_violation_e": 1e-6,
         "largest_raw_dipole_violation_e_angstrom": 2e-5,
         "largest_correction_e_or_e_angstrom": 8e-7,
@@ -57,7 +58,8 @@ def test_error_bars_of_forces_dipoles_and_sums():
     assert rows["dipole against −dE/dE, 4 neighbours in field series"].startswith(
         "median 0.001 e Å, rms 0.002"
     )
-    assert "corrected by at most 8e-07" in rows["sum rules, 9 structures (exact grid)"]
+    row = rows["sum rules, 9 structures (exact grid)"]
+    assert "density off by 2.2e-05 electrons" in row and "corrected by at most 8e-07" in row
 
 
 def test_spins_name_the_worst_structure_and_what_was_not_integrated():
