@@ -145,7 +145,7 @@ def count_splits(frames: Sequence[Atoms]) -> dict[str, dict[str, int]]:
 def _planned(
     plan: Sequence[Atoms], labels: Sequence[dict[str, Any]], *, goal: int
 ) -> dict[str, Any]:
-    """What is wanted, what is missing, and about how long that takes on one core."""
+    """What is wanted, what is missing to the goal and to the plan, and the goal's core hours."""
     seconds = [label["provenance"]["seconds"] for label in labels]
     typical = float(np.median(seconds)) if seconds else 0.0
     missing = max(0, goal - len(labels))
@@ -153,6 +153,7 @@ def _planned(
         "structures": len(plan),
         "goal": goal,
         "missing": missing,
+        "unlabelled": len(plan) - len(labels),
         "core_hours_missing": round(missing * typical / 3600, 1),
         "median_seconds_per_label": round(typical),
     }

@@ -110,6 +110,7 @@ def test_build_makes_a_loadable_dataset_and_counts(tmp_path):
         "structures": 5,
         "goal": 6,
         "missing": 2,
+        "unlabelled": 1,
         "core_hours_missing": 0.0,
         "median_seconds_per_label": 10,
     }
