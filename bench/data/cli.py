@@ -46,7 +46,16 @@ def main(argv: list[str]) -> int:
     verb, *words = argv
     if verb not in _VERBS:
         raise BenchError(f"bench data {verb} does not exist.", nearest(verb, _VERBS))
+    if "--help" in words or "-h" in words:
+        print(_usage(verb))
+        return 0
     return _VERBS[verb](words)
+
+
+def _usage(verb: str) -> str:
+    start = "  bench data "
+    entries = [start + entry.rstrip() for entry in _HELP.split(start)[1:]]
+    return "\n".join(entry for entry in entries if entry.split()[2] == verb)
 
 
 def _store(system: str) -> Store:

@@ -58,7 +58,9 @@ class Store:
         """
         path = self.folder / "plan.extxyz"
         if not path.is_file():
-            raise BenchError(f"{path} does not exist.", "Make one: bench data plan --help")
+            raise BenchError(
+                f"{path} does not exist.", f"Make one: bench data plan system={self.system}"
+            )
         frames: list[Atoms] = read(path, ":")
         seen: set[str] = set()
         for index, atoms in enumerate(frames):

@@ -166,6 +166,21 @@ def test_help_lists_every_verb(capsys):
         assert f"bench data {verb}" in text
 
 
+@pytest.mark.parametrize(
+    ("words", "lines", "option"),
+    [
+        (["plan", "--help"], 2, "[trajectories=FOLDER]"),
+        (["generate", "system=al_water", "-h"], 2, "[retry_failed=true]"),
+        (["sample", "slab", "--help"], 3, "[charge=0]"),
+    ],
+)
+def test_help_of_one_verb_is_about_this_verb(capsys, words, lines, option):
+    assert main(words) == 0
+    text = capsys.readouterr().out
+    assert len(text.splitlines()) == lines and option in text
+    assert text.count("bench data ") == text.count(f"bench data {words[0]} ")
+
+
 def test_a_new_free_atom_joins_the_others(tmp_path, monkeypatch):
     install_stand_in(tmp_path / "bin", monkeypatch)
     path = tmp_path / "proatoms.npz"
