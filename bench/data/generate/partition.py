@@ -149,7 +149,7 @@ def stockholder(
     if missing:
         raise BenchError(
             f"No proatom for atomic numbers {missing}.",
-            "Make them: bench data generate proatoms=ELEMENT,...",
+            "Make them: bench data proatoms elements=ELEMENT,...",
         )
     flat = grid.density.ravel()
     total = np.zeros(flat.size)

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,10 +15,13 @@ from itertools import groupby
 from pathlib import Path
 
 from ase import Atoms
+from ase.data import atomic_numbers
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from bench.data.generate.cp2k_input import pseudopotential_charge
 from bench.data.generate.labelling import LOWEST_PRIORITY, Label, NotLabelled, Worker
+from bench.data.generate.partition import load_proatoms
 from bench.data.generate.store import Store
 from bench.errors import BenchError
 
@@ -86,17 +89,21 @@ def generate(
         limit: stop after so many structures.
 
     Raises:
-        BenchError: another call works in ``scratch``.
+        BenchError: another call works for this system or in ``scratch``, or an element of the plan
+            has no pseudopotential or free atom.
     """
-    failures = {} if retry_failed else store.failures()
-    plan = store.plan()
-    if limit is not None:
-        left = [a for a in plan if a.info["uid"] not in store.labelled() | set(failures)]
-        plan = left[:limit]
-    queue = Queue.of(plan, store.labelled() | set(failures))
+    failures = store.failures()
+    done = store.labelled() | (set() if retry_failed else set(failures))
+    left = [atoms for atoms in store.plan() if atoms.info["uid"] not in done][:limit]
+    _require_elements(left)
+    queue = Queue.of(left, done)
     densities = scratch / "densities" if keep_densities else None
     crew = [Worker(scratch / f"worker-{n}", densities, niceness) for n in range(workers)]
-    with _only_one(scratch), _progress(len(queue), console) as report:
+    with (
+        _only_one(store.folder / ".lock", "Wait for it: both would label the same structures."),
+        _only_one(scratch / "lock", "Wait for it, or name another folder: scratch=FOLDER"),
+        _progress(len(queue), console) as report,
+    ):
         shift = _Shift(store, queue, failures, report)
         with ThreadPoolExecutor(workers) as pool:
             try:
@@ -108,6 +115,20 @@ def generate(
                     worker.stop()
                 raise
     return Outcome(shift.labelled, failures)
+
+
+def _require_elements(plan: Sequence[Atoms]) -> None:
+    """Refuse before the first SCF what would stop the partition after it."""
+    symbols = sorted({symbol for atoms in plan for symbol in atoms.get_chemical_symbols()})
+    for symbol in symbols:
+        pseudopotential_charge(symbol)
+    free = load_proatoms()
+    lacking = [symbol for symbol in symbols if atomic_numbers[symbol] not in free]
+    if lacking:
+        raise BenchError(
+            f"The plan's elements {', '.join(lacking)} have no free atom for the partition.",
+            f"Make them: bench data proatoms elements={','.join(lacking)}",
+        )
 
 
 @dataclass
@@ -135,6 +156,8 @@ class _Shift:
         with self._lock:
             self.store.write_label(label)
             self.labelled += 1
+            if self.failures.pop(label["uid"], None) is not None:
+                self.store.write_failures(self.failures)
             done = label["provenance"]
             self.report(f"{label['uid']}: {done['scf_steps']} SCF steps, {done['seconds']:.0f} s")
 
@@ -182,15 +205,14 @@ def _progress(total: int, console: Console | None) -> Iterator[_Report]:
 
 
 @contextmanager
-def _only_one(scratch: Path) -> Iterator[None]:
-    """Hold the folder: two calls would overwrite each other's running calculations."""
-    scratch.mkdir(parents=True, exist_ok=True)
-    with (scratch / "lock").open("w") as lock:
+def _only_one(path: Path, mend: str) -> Iterator[None]:
+    """Hold a lock file: two calls in one folder would overwrite or repeat each other's work."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as taken:
             raise BenchError(
-                f"Another bench data generate works in {scratch}.",
-                "Wait for it, or name another folder: scratch=FOLDER",
+                f"Another bench data generate works in {path.parent}.", mend
             ) from taken
         yield

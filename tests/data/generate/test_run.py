@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 
 import pytest
 
@@ -62,7 +63,25 @@ def test_what_never_converges_is_listed_and_not_included(store, tmp_path, monkey
     generate(store, workers=1, scratch=tmp_path / "work")
     assert len(calls.read_text().splitlines()) == count  # not tried again unasked
     install_stand_in(tmp_path / "bin", monkeypatch)
-    assert generate(store, workers=1, scratch=tmp_path / "work", retry_failed=True).labelled == 3
+    again = generate(store, workers=1, scratch=tmp_path / "work", retry_failed=True, limit=2)
+    assert again.labelled == 2 and set(again.failed) == set(store.failures()) == {"al0002"}
+    assert generate(store, workers=1, scratch=tmp_path / "work", retry_failed=True).failed == {}
+    assert store.failures() == {}
+
+
+@pytest.mark.parametrize(
+    ("symbol", "mend"), [("Cu", "bench data proatoms elements=Cu"), ("Xe", "POTENTIALS")]
+)
+def test_an_element_that_cannot_be_treated_is_told_first(tmp_path, monkeypatch, symbol, mend):
+    calls = install_stand_in(tmp_path / "bin", monkeypatch)
+    atoms = slab("al0001")
+    atoms.symbols[0] = symbol
+    store = Store(tmp_path / "x")
+    store.write_plan([slab("al0000"), atoms])
+    with pytest.raises(BenchError, match=mend):
+        generate(store, workers=1, scratch=tmp_path / "work")
+    assert not calls.exists()
+    assert generate(store, workers=1, scratch=tmp_path / "work", limit=1).labelled == 1
 
 
 def test_workers_do_not_share_folders(store, tmp_path, monkeypatch):
@@ -72,9 +91,12 @@ def test_workers_do_not_share_folders(store, tmp_path, monkeypatch):
     assert folders <= {str(tmp_path / f"work/worker-{n}/job") for n in range(2)}
 
 
-def test_a_second_call_in_the_same_folder_is_refused(tmp_path):
-    with _only_one(tmp_path), pytest.raises(BenchError, match="works in"), _only_one(tmp_path):
-        pass
+@pytest.mark.parametrize("held", ["work/lock", "al_water/.lock"])
+def test_a_second_call_for_a_system_or_in_a_folder_is_refused(store, tmp_path, held):
+    call = partial(generate, store, workers=1, scratch=tmp_path / "work")
+    with _only_one(tmp_path / held, ""), pytest.raises(BenchError, match=r"works in .*\nWait"):
+        call()
+    assert store.labelled() == set()
 
 
 def test_missing_program_is_told(monkeypatch):
