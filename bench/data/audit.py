@@ -20,11 +20,13 @@ from bench.data.dataset import Dataset, load_dataset
 from bench.data.labels import CARTESIAN_FROM_E3NN, DIPOLE_MASK_KEY, LABELS, SPLITS
 from bench.data.neighbours import environments, structure_distance
 from bench.data.options import REQUIRED, parse_options
+from bench.errors import BenchError
 
 Array = NDArray[np.float64]
 
 SUM_RULE_TOLERANCE = 1e-6  # e and e Å; files carry eight decimals
 DUPLICATE = 1e-3  # relative distance of descriptors below which two geometries are the same
+_FIGURES = (".png", ".pdf", ".svg")
 _OUTLIER = 8.0  # robust standard deviations
 _ENOUGH = 6  # geometries from which a spread can be told
 
@@ -52,6 +54,9 @@ def main(argv: list[str]) -> int:
     """Print the audit of one system; 1 if a promise is broken."""
     defaults: dict[str, Any] = {"system": REQUIRED, "figure": ""}
     options = parse_options(argv, defaults, verb="bench data audit")
+    figure = Path(options["figure"])
+    if options["figure"] and figure.suffix not in _FIGURES:
+        raise BenchError(f"figure={figure}: no such format.", f"Allowed: {', '.join(_FIGURES)}.")
     dataset = load_dataset(SystemConfig(name=options["system"]))
     console = Console(markup=False)  # units are in brackets
     for line in dataset.summary():
@@ -66,8 +71,9 @@ def main(argv: list[str]) -> int:
     if options["figure"]:
         from bench.data.audit_figure import draw
 
-        draw(result.frames, Path(options["figure"]))
-        console.print(options["figure"])
+        figure.parent.mkdir(parents=True, exist_ok=True)
+        draw(result.frames, figure)
+        console.print(str(figure))
     console.print(f"{len(result.violations)} violations, {len(result.remarks)} remarks")
     return 1 if result.violations else 0
 

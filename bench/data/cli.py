@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.data.options import REQUIRED, parse_options
+from bench.data.options import REQUIRED, Range, parse_options
 from bench.errors import BenchError, nearest
 from bench.paths import shipped
 
@@ -31,11 +31,15 @@ _HELP = """Reference data: generate, check, import.
   bench data sample slab metal=Al waters=4 out=FILE [layers=3] [size=2x2] [steps=60] [seed=0]
   bench data sample vacancy crystal=quartz element=O out=FILE [repeat=2x2x1] [charge=0]
       short molecular dynamics with GFN1-xTB, or model=RUN_FOLDER [field=0.1]: a trained point
+  bench data repartition system=pt_water densities=FOLDER
+      multipoles again from stored densities, for other free atoms; all labels or none
   bench data describe
       datasets/README.md and pictures from the cards
   bench data proatoms elements=Cu,Ag
       free atoms for the density partition
 """
+
+_RANGES: dict[str, Range] = {"workers": (1, None), "limit": (0, None), "nice": (0, 19)}
 
 
 def main(argv: list[str]) -> int:
@@ -84,7 +88,7 @@ def _generate(words: list[str]) -> int:
         "nice": 19,
         "scratch": "",
     }
-    options = parse_options(words, defaults, verb="bench data generate")
+    options = parse_options(words, defaults, verb="bench data generate", ranges=_RANGES)
     store = _store(options["system"])
     read_about(store.folder)  # what the card lacks is told before anything is calculated
     require_cp2k()
@@ -133,7 +137,7 @@ def _validate(words: list[str]) -> int:
         "nice": 19,
         "scratch": "",
     }
-    options = parse_options(words, defaults, verb="bench data validate")
+    options = parse_options(words, defaults, verb="bench data validate", ranges=_RANGES)
     store = _store(options["system"])
     extra = validation_store(store)
     if options["run"]:
@@ -191,6 +195,19 @@ def _proatoms(words: list[str]) -> int:
     return 0
 
 
+def _repartition(words: list[str]) -> int:
+    from bench.data.generate.build import build
+    from bench.data.generate.repartition import repartition
+
+    defaults = {"system": REQUIRED, "densities": REQUIRED}
+    options = parse_options(words, defaults, verb="bench data repartition")
+    store = _store(options["system"])
+    count = repartition(store, Path(options["densities"]), report=lambda x: print(x, flush=True))
+    build(store)
+    print(f"{count} labels replaced: {store.folder}")
+    return 0
+
+
 def _describe(words: list[str]) -> int:
     from bench.data.generate.describe import describe
 
@@ -221,5 +238,6 @@ _VERBS: dict[str, Callable[[list[str]], int]] = {
     "plan": _plan,
     "sample": _sample,
     "proatoms": _proatoms,
+    "repartition": _repartition,
     "describe": _describe,
 }

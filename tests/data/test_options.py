@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.data.options import REQUIRED, parse_options
+from bench.data.options import REQUIRED, parse_options, whole_numbers
 from bench.errors import BenchError
 
 DEFAULTS = {"system": REQUIRED, "workers": 2, "reach": 1.5, "keep": False, "out": None}
@@ -64,3 +64,35 @@ def test_defaults_stay_as_they_are():
     before = dict(DEFAULTS)
     parse("workers=7", "out=x")
     assert before == DEFAULTS
+
+
+@pytest.mark.parametrize(
+    ("word", "mend"),
+    [
+        ("workers=0", "Allowed: 1 or more."),
+        ("workers=-1", "Allowed: 1 or more."),
+        ("reach=2.5", "Allowed: 0 to 2."),
+        ("reach=-0.5", "Allowed: 0 to 2."),
+    ],
+)
+def test_numbers_out_of_range_are_refused(word, mend):
+    ranges = {"workers": (1, None), "reach": (0, 2)}
+    with pytest.raises(BenchError, match=word) as refused:
+        parse(word, ranges=ranges)
+    assert refused.value.mend == mend
+    assert parse("workers=1", "reach=2", ranges=ranges)["reach"] == 2.0
+
+
+def test_a_required_number():
+    with pytest.raises(BenchError, match=r"waters=\.\.\. is missing"):
+        parse_options([], {"waters": int}, verb="sample")
+    with pytest.raises(BenchError, match="waters='two' is no int"):
+        parse_options(["waters=two"], {"waters": int}, verb="sample")
+    assert parse_options(["waters=2"], {"waters": int}, verb="sample") == {"waters": 2}
+
+
+@pytest.mark.parametrize("text", ["3x3", "3x0x1", "3x-1x1", "3x3x", "3 3 1", "axbxc"])
+def test_whole_numbers_are_counted(text):
+    assert whole_numbers("3x12x1", 3, "k_points") == [3, 12, 1]
+    with pytest.raises(BenchError, match=f"k_points: '{text}' is not 3 positive numbers"):
+        whole_numbers(text, 3, "k_points")

@@ -8,7 +8,7 @@ exists keeps its uids: only new states are appended and the order and splits are
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,23 @@ from ase.io import read
 
 from bench.data.generate.cp2k_input import METALS
 from bench.data.labels import SPLITS
+from bench.data.options import whole_numbers
 from bench.errors import BenchError, nearest
+from bench.paths import shipped
 
 _BLOCK_KEYS = ("group", "trajectory", "step", "subset", "fields", "charges", "k_points", "split")
-
+_RECIPE_KEYS = {"prefix": str, "trajectories": dict, "blocks": list}
+SUBSETS = (
+    "bare_metal",  # the metal of a frame
+    "water_only",  # its water
+    "interface",  # these and the following: all of it
+    "field_series",
+    "large_cell",
+    "more_layers",
+    "vacancy",
+    "pristine",
+    "larger_supercell",
+)
 _STATE_KEYS = {"fields": "field", "charges": "total_charge"}  # of a block and of a structure
 
 
@@ -48,22 +61,52 @@ def read_recipe(path: Path) -> Recipe:
     """Read and check a recipe.
 
     Raises:
-        BenchError: an unknown key, split or trajectory, or a trajectory split over validation
-            and test.
+        BenchError: no such file, a missing or unknown key, split or subset, or an unreadable value.
     """
-    raw = yaml.safe_load(path.read_text())
+    if not path.is_file():
+        example = shipped("datasets") / "al_water" / path.name
+        raise BenchError(f"{path} does not exist.", f"Write it as {example} is written.")
+    try:
+        raw = yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        raise BenchError(f"{path} is no YAML: {error}") from error
+    for key, kind in _RECIPE_KEYS.items():
+        if not isinstance(raw, dict) or not isinstance(raw.get(key), kind):
+            raise BenchError(
+                f"{path}: {key} is missing or no {kind.__name__}.",
+                f"Required: {', '.join(_RECIPE_KEYS)}.",
+            )
     recipe = Recipe(raw["prefix"], raw["trajectories"], raw["blocks"])
     for name, split in recipe.splits.items():
-        if split not in SPLITS:
-            raise BenchError(f"{path}: {name} has split {split!r}.", nearest(split, SPLITS))
+        _one_of(split, SPLITS, f"{path}: split of {name}")
     for index, block in enumerate(recipe.blocks):
-        unknown = sorted(set(block) - set(_BLOCK_KEYS))
-        if unknown:
-            raise BenchError(
-                f"{path}, block {index}: {unknown[0]!r} is no key.",
-                nearest(unknown[0], _BLOCK_KEYS),
-            )
+        _check_block(block, f"{path}, block {index}")
     return recipe
+
+
+def _check_block(block: dict[str, Any], where: str) -> None:
+    for key in block:
+        _one_of(key, _BLOCK_KEYS, f"{where}: key")
+    if "group" not in block:
+        for key in ("trajectory", "step", "subset"):
+            if key not in block:
+                raise BenchError(
+                    f"{where}: {key} is missing.", "A block has group, or trajectory, step, subset."
+                )
+        _one_of(block["subset"], SUBSETS, f"{where}: subset")
+    if "split" in block:
+        _one_of(block["split"], SPLITS, f"{where}: split")
+    if "k_points" in block:
+        whole_numbers(str(block["k_points"]), 3, f"{where}: k_points")
+    for key in _STATE_KEYS:
+        values = block.get(key, [])
+        if not isinstance(values, list) or not all(isinstance(v, int | float) for v in values):
+            raise BenchError(f"{where}: {key}={values!r}.", "A list of numbers: [0, 1].")
+
+
+def _one_of(value: str, allowed: Iterable[str], where: str) -> None:
+    if value not in allowed:
+        raise BenchError(f"{where}: {value!r} is not known.", nearest(str(value), allowed))
 
 
 def make_plan(

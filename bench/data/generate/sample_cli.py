@@ -17,7 +17,7 @@ from bench.data.generate.structures import (
     molecules_intact,
     vacancy_supercell,
 )
-from bench.data.options import REQUIRED, parse_options
+from bench.data.options import REQUIRED, Range, parse_options, whole_numbers
 from bench.errors import BenchError
 
 if TYPE_CHECKING:
@@ -32,24 +32,31 @@ _RUN: dict[str, Any] = {
     "model": "",  # folder of a trained run instead of xTB
     "field": 0.0,  # V/Å along z, with a model
 }
+_RANGES: dict[str, Range] = {
+    "steps": (0, None),
+    "interval": (1, None),
+    "seed": (0, None),
+    "temperature": (0.0, None),
+}
 
 
 def sample_slab(words: list[str]) -> int:
     """Water on an fcc metal."""
     defaults: dict[str, Any] = {
         "metal": REQUIRED,
-        "waters": REQUIRED,
+        "waters": int,
         "layers": 3,
         "size": "2x2",
         "height": 25.0,
         "gap": 2.3,
         "temperature": 300.0,
     }
-    options = parse_options(words, defaults | _RUN, verb="bench data sample slab")
-    nx, ny = _integers(options["size"], 2)
+    ranges = _RANGES | {"waters": (0, None), "layers": (1, None), "gap": (0.0, None)}
+    options = parse_options(words, defaults | _RUN, verb="bench data sample slab", ranges=ranges)
+    nx, ny = whole_numbers(options["size"], 2, "size")
     atoms = metal_water_slab(
         options["metal"],
-        waters=int(options["waters"]),
+        waters=options["waters"],
         size=(nx, ny),
         layers=options["layers"],
         height=options["height"],
@@ -70,8 +77,10 @@ def sample_vacancy(words: list[str]) -> int:
         "charge": 0,
         "temperature": 500.0,
     }
-    options = parse_options(words, defaults | _RUN, verb="bench data sample vacancy")
-    nx, ny, nz = _integers(options["repeat"], 3)
+    options = parse_options(
+        words, defaults | _RUN, verb="bench data sample vacancy", ranges=_RANGES
+    )
+    nx, ny, nz = whole_numbers(options["repeat"], 3, "repeat")
     atoms = vacancy_supercell(
         _crystal(options["crystal"]),
         repeat=(nx, ny, nz),
@@ -133,11 +142,9 @@ def _crystal(name: str) -> Structure:
 
     if not Path(name).is_file():
         raise BenchError(f"crystal={name}: no such file.", "A CIF or POSCAR file, or quartz.")
-    return Structure.from_file(name)
-
-
-def _integers(text: str, count: int) -> list[int]:
-    parts = text.split("x")
-    if len(parts) != count or not all(part.isdigit() and int(part) > 0 for part in parts):
-        raise BenchError(f"{text!r} is not {count} positive numbers joined by x.")
-    return [int(part) for part in parts]
+    try:
+        return Structure.from_file(name)
+    except Exception as error:  # every format fails in its own way
+        raise BenchError(
+            f"crystal={name} cannot be read: {error}", "A CIF or POSCAR file, or quartz."
+        ) from error

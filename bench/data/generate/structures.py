@@ -50,8 +50,13 @@ def metal_water_slab(
         gap: smallest height of an oxygen above the top layer, Å.
 
     Raises:
-        BenchError: the metal is not fcc, or the molecules do not fit.
+        BenchError: the metal is not fcc, the second repeat is odd, or the molecules do not fit.
     """
+    if size[1] % 2:
+        raise BenchError(
+            f"size={size[0]}x{size[1]}: a rectangular fcc(111) cell takes an even second repeat.",
+            f"size={size[0]}x{size[1] + 1}",
+        )
     slab = fcc111(metal, (*size, layers), a=_lattice_constant(metal), orthogonal=True, vacuum=0.0)
     cell = slab.cell.array.copy()
     cell[2] = [0.0, 0.0, height]

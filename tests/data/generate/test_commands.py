@@ -60,7 +60,8 @@ def test_generate_validate_audit_describe(folder, monkeypatch, capsys):
     assert len(result["forces_against_finite_differences"]) == 3
     kinds = {"more_vacuum", "tighter_cutoff", "tighter_eps_scf"}
     assert set(result["label_noise"]) == kinds
-    assert main(["audit", "system=al_water"]) in (0, 1)
+    assert main(["audit", "system=al_water", "figure=new/audit.png"]) in (0, 1)
+    assert (folder / "new/audit.png").is_file()
     assert main(["describe"]) == 0
     text = (folder / "datasets/README.md").read_text()
     assert "| interface | 1 | 1 | 1 |" in text and "finite difference" in text
@@ -145,6 +146,9 @@ def test_sample_with_a_trained_point_in_a_field(folder, monkeypatch):
         main([*words, "field=0.2"])
 
 
+SLAB = ["sample", "slab", "metal=Al", "out=a.xyz"]
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -152,9 +156,25 @@ def test_sample_with_a_trained_point_in_a_field(folder, monkeypatch):
         (["sample", "slab", "metal=Al", "waters=1", "out=a.xyz", "size=2x"], "'2x'"),
         (["sample", "vacancy", "element=O", "out=a", "crystal=none.cif"], "no such file"),
         (["generate"], "system"),
+        (["generate", "system=al_water", "workers=0"], "workers=0"),
+        (["generate", "system=al_water", "limit=-1"], "limit=-1"),
+        (["validate", "system=al_water", "nice=20"], "nice=20"),
+        (["validate", "system=al_water", "run=false"], "no labels"),
+        (["build", "system=al_water"], "about.yaml does not exist"),
+        ([*SLAB, "waters=two"], "waters='two' is no int"),
+        ([*SLAB, "waters=-3"], "waters=-3"),
+        ([*SLAB, "waters=1", "layers=0"], "layers=0"),
+        ([*SLAB, "waters=1", "seed=-1"], "seed=-1"),
+        ([*SLAB, "waters=1", "interval=0"], "interval=0"),
+        ([*SLAB, "waters=1", "size=2x3"], "even second repeat.\nsize=2x4"),
+        (["sample", "vacancy", "element=O", "out=a", "crystal=mk.py"], "crystal=mk.py cannot be"),
+        (["plan", "system=al_water"], "recipe.yaml does not exist"),
+        (["audit", "system=al_water", "figure=a.bmp2"], "Allowed: .png"),
     ],
 )
 def test_mistakes_are_told(folder, words, message):
+    (folder / "mk.py").write_text("print()")
+    (folder / "datasets/al_water/about.yaml").unlink()
     with pytest.raises(BenchError, match=message):
         main(words)
 

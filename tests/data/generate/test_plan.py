@@ -107,11 +107,31 @@ def test_a_frame_under_two_names_is_one_group_and_every_state_comes_once(tmp_pat
         ({"trajectory": "a", "step": 7, "subset": "interface"}, "no step 7"),
         ({"trajectory": "a", "step": 0, "subset": "interface", "feilds": [0]}, "fields"),
         ({"group": "g9"}, "no group 'g9'"),
+        ({"trajectory": "a", "step": 0}, "block 0: subset is missing"),
+        ({"trajectory": "a", "step": 0, "subset": "bare_metl"}, "Did you mean 'bare_metal'"),
+        ({"trajectory": "a", "step": 0, "subset": "interface", "k_points": "3x3"}, "'3x3'"),
+        ({"trajectory": "a", "step": 0, "subset": "interface", "fields": 0.1}, "A list of numbers"),
+        ({"group": "g0", "split": "tset"}, "Did you mean 'test'"),
     ],
 )
 def test_mistakes_are_told(tmp_path, change, message):
     with pytest.raises(BenchError, match=message):
         make_plan(recipe(tmp_path, [change]), [], FRAMES.__getitem__)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("trajectories: {}\nblocks: []", "prefix is missing"),
+        ("prefix: al\ntrajectories: []\nblocks: []", "trajectories is missing or no dict"),
+        ("prefix: [", "no YAML"),
+        ("", "prefix is missing"),
+    ],
+)
+def test_a_recipe_is_complete(tmp_path, text, message):
+    (tmp_path / "recipe.yaml").write_text(text)
+    with pytest.raises(BenchError, match=message):
+        read_recipe(tmp_path / "recipe.yaml")
 
 
 def test_a_trajectory_needs_a_known_split(tmp_path):
