@@ -10,7 +10,7 @@ import numpy as np
 import yaml
 from ase import Atoms
 from ase.data.colors import jmol_colors
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, UndefinedError
 
 from bench.data.generate.store import Store, write_atomically
 from bench.data.labels import LABELS, SPLITS
@@ -27,7 +27,7 @@ def describe(datasets: Path) -> Path:
             ones are not: their card says it all.
 
     Raises:
-        BenchError: no system was generated here.
+        BenchError: no system was generated here, or a card is older than this version.
     """
     cards = []
     for path in sorted(datasets.glob("*/card.yaml")):
@@ -39,7 +39,10 @@ def describe(datasets: Path) -> Path:
             s: sum(counts.get(s, 0) for counts in card["counts"]["subsets"].values())
             for s in SPLITS
         }
-        card["error_bars"] = error_bars(card)
+        try:
+            card["error_bars"] = error_bars(card)
+        except KeyError as missing:
+            raise _stale(path.parent.name, str(missing)) from missing
         cards.append(card)
     if not cards:
         raise BenchError(
@@ -51,9 +54,19 @@ def describe(datasets: Path) -> Path:
     )
     template = environment.get_template("readme.md.j2")
     used = {key for card in cards for key in card["labels"]}
-    text = template.render(cards=cards, labels=LABELS.values(), used=used)
+    try:
+        text = template.render(cards=cards, labels=LABELS.values(), used=used)
+    except UndefinedError as missing:
+        raise _stale("NAME", str(missing)) from missing
     write_atomically(datasets / "README.md", text.encode())
     return datasets / "README.md"
+
+
+def _stale(system: str, missing: str) -> BenchError:
+    return BenchError(
+        f"A card lacks what the page shows ({system}: {missing}).",
+        f"bench data validate system={system} run=false",
+    )
 
 
 def telling_structure(plan: Sequence[Atoms]) -> Atoms:

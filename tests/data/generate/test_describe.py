@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import yaml
 
 from bench.data.generate.describe import (
     describe,
@@ -9,6 +10,7 @@ from bench.data.generate.describe import (
     error_bars,
     telling_structure,
 )
+from bench.data.generate.store import Store
 from bench.errors import BenchError
 from tests.data.generate.planned import crystal, slab
 
@@ -81,6 +83,18 @@ def test_imported_systems_are_left_to_their_cards(tmp_path):
     with pytest.raises(BenchError, match="holds no system that was generated"):
         describe(tmp_path)
     assert not (tmp_path / "README.md").exists()
+
+
+@pytest.mark.parametrize(
+    ("sum_rules", "named"),
+    [({"exact grid": {}}, "al_water: 'largest_electrons_missed'"), ({}, "NAME: .* 'title'")],
+)
+def test_a_card_of_an_older_version_is_told(tmp_path, sum_rules, named):
+    Store(tmp_path / "al_water").write_plan([slab()])
+    card = {"counts": {"subsets": {}}, "labels": {}, "sum_rules": sum_rules}
+    (tmp_path / "al_water/card.yaml").write_text(yaml.safe_dump(card))
+    with pytest.raises(BenchError, match=named):
+        describe(tmp_path)
 
 
 def test_without_validation_there_are_no_error_bars():
