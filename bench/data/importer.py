@@ -6,9 +6,11 @@ Nothing is guessed: keys, units, signs, boundary and splits are in the file or s
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -22,9 +24,10 @@ from bench.data.audit import audit
 from bench.data.dataset import load_dataset
 from bench.data.generate.build import count_splits
 from bench.data.labels import E3NN_FROM_CARTESIAN, IDENTITY_KEYS, LABELS, SPLITS
-from bench.data.options import REQUIRED, parse_options
+from bench.data.options import REQUIRED, Range, parse_options
 from bench.density.constants import COULOMB_CONSTANT
 from bench.errors import BenchError, nearest
+from bench.paths import shipped
 
 _DIPOLE_UNITS = {"eA": 1.0, "e_bohr": units.Bohr, "debye": units.Debye}
 UNITS: dict[str, dict[str, float]] = {
@@ -57,6 +60,7 @@ DEFAULTS: dict[str, Any] = {
     "seed": 0,
     "overwrite": False,
 }
+_RANGES: dict[str, Range] = {"valid_fraction": (0, 1), "test_fraction": (0, 1), "seed": (0, None)}
 
 
 @dataclass(frozen=True)
@@ -85,11 +89,14 @@ def main(argv: list[str]) -> int:
             "bench data import: no file.", "bench data import FILE name=... boundary=..."
         )
     prefixes = ("map.", "unit.", "sign.")
-    options = parse_options(argv[1:], DEFAULTS, verb="bench data import", prefixes=prefixes)
+    verb = "bench data import"
+    options = parse_options(argv[1:], DEFAULTS, verb=verb, prefixes=prefixes, ranges=_RANGES)
     folder = import_file(Path(argv[0]), options)
     dataset = load_dataset(SystemConfig(name=options["name"], path=str(folder)))
     print("\n".join(dataset.summary()))
     result = audit(dataset)
+    for line in result.remarks:
+        print(f"look: {line}")
     for line in result.violations:
         print(f"violation: {line}")
     print(f"{folder}: bench run system={options['name']}")
@@ -97,7 +104,7 @@ def main(argv: list[str]) -> int:
 
 
 def import_file(path: Path, options: dict[str, Any]) -> Path:
-    """Write ./datasets/<name>/ and ./conf/system/<name>.yaml.
+    """Write ./datasets/<name>/ and ./conf/system/<name>.yaml once a run would accept them.
 
     Args:
         path: the user's extxyz file.
@@ -107,27 +114,53 @@ def import_file(path: Path, options: dict[str, Any]) -> Path:
         The dataset's folder.
 
     Raises:
-        BenchError: unreadable file, missing key, unknown unit, or the name is taken.
+        BenchError: unreadable file, missing key, unknown unit, data that no run accepts, or the
+            name is taken or no name.
     """
     mapping = read_mapping(options)
-    folder = Path("datasets") / str(options["name"])
-    config = Path("conf/system") / f"{options['name']}.yaml"
-    if folder.exists() and not options["overwrite"]:
-        raise BenchError(f"{folder} exists.", "Another name=, or overwrite=true.")
+    name = options["name"]
+    folder = _destination(name, overwrite=options["overwrite"])
     frames = [
         convert(atoms, mapping, f"{path}, structure {i}") for i, atoms in enumerate(_read(path))
     ]
-    frames = group_and_name(frames, options["name"])
+    if not all("split" in atoms.info or "trajectory" in atoms.info for atoms in frames):
+        print(
+            "warning: without map.trajectory and map.split every geometry is split by chance, so "
+            "frames of one molecular dynamics run would be in training and test"
+        )
+    frames = group_and_name(frames, name)
     assign_splits(
         frames, valid=options["valid_fraction"], test=options["test_fraction"], seed=options["seed"]
     )
-    folder.mkdir(parents=True, exist_ok=True)
-    write(folder / "structures.extxyz", frames, format="extxyz")
-    card = _card(path, options, mapping, frames)
-    for target, content in ((folder / "card.yaml", card), (config, _config(options))):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=folder.parent, prefix=f".{name}-") as temporary:
+        new = Path(temporary)
+        write(new / "structures.extxyz", frames, format="extxyz")
+        _write_yaml(new / "card.yaml", _card(path, options, mapping, frames, new))
+        load_dataset(SystemConfig(name=name, path=temporary))
+        folder.mkdir(exist_ok=True)
+        for file in ("structures.extxyz", "card.yaml"):
+            (new / file).replace(folder / file)
+    _write_yaml(Path("conf/system") / f"{name}.yaml", _config(options))
     return folder
+
+
+def _destination(name: str, *, overwrite: bool) -> Path:
+    """Where an import may write: a plain name, neither taken nor a generated system's."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
+        raise BenchError(f"name={name!r} is no name.", "Allowed: letters, digits, _ and -.")
+    folder = Path("datasets") / name
+    for place in (folder, shipped("datasets") / name):
+        if (place / "plan.extxyz").exists() or (place / "recipe.yaml").exists():
+            raise BenchError(f"{place} was generated and has a plan.", "Take another name=.")
+    if folder.exists() and not overwrite:
+        raise BenchError(f"{folder} exists.", "Another name=, or overwrite=true.")
+    return folder
+
+
+def _write_yaml(path: Path, content: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
 
 
 def read_mapping(options: dict[str, Any]) -> Mapping:
@@ -154,11 +187,20 @@ def read_mapping(options: dict[str, Any]) -> Mapping:
             factors[name] *= float(text)
     _one_of(options["boundary"], BOUNDARIES, "boundary")
     _one_of(options["multipoles_order"], ("e3nn", "cartesian"), "multipoles_order")
-    stated = {k: float(options[k]) for k in ("total_charge", "field") if options[k] != ""}
+    stated = {k: _number(options[k], k) for k in ("total_charge", "field") if options[k] != ""}
     if options["boundary"] == "bulk":
         stated.setdefault("field", 0.0)  # a bulk crystal has no open axis for a field
     cartesian = options["multipoles_order"] == "cartesian"
     return Mapping(keys, factors, options["boundary"], cartesian, stated)
+
+
+def _number(text: str, option: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise BenchError(
+            f"{option}={text!r} is no number.", f"{option}=0, for all structures of the file."
+        ) from error
 
 
 def _our_key(name: str) -> str:
@@ -306,7 +348,7 @@ def assign_splits(frames: Sequence[Atoms], *, valid: float, test: float, seed: i
 
     Raises:
         BenchError: some structures have a split and some have none, or there are too few
-            trajectories.
+            trajectories for these fractions.
     """
     have = sum("split" in atoms.info for atoms in frames)
     if have == len(frames):
@@ -321,6 +363,12 @@ def assign_splits(frames: Sequence[Atoms], *, valid: float, test: float, seed: i
         )
     np.random.default_rng(seed).shuffle(names)
     tests, valids = (max(1, round(f * len(names))) for f in (test, valid))
+    if tests + valids >= len(names):
+        raise BenchError(
+            f"test_fraction={test} and valid_fraction={valid} leave none of {len(names)} "
+            "geometries for training.",
+            "Smaller fractions.",
+        )
     split = dict.fromkeys(names, SPLITS[0])
     split |= dict.fromkeys(names[:tests], SPLITS[2])
     split |= dict.fromkeys(names[tests : tests + valids], SPLITS[1])
@@ -329,9 +377,9 @@ def assign_splits(frames: Sequence[Atoms], *, valid: float, test: float, seed: i
 
 
 def _card(
-    path: Path, options: dict[str, Any], mapping: Mapping, frames: Sequence[Atoms]
+    path: Path, options: dict[str, Any], mapping: Mapping, frames: Sequence[Atoms], folder: Path
 ) -> dict[str, Any]:
-    data = (Path("datasets") / options["name"] / "structures.extxyz").read_bytes()
+    data = (folder / "structures.extxyz").read_bytes()
     labels = {}
     for label in LABELS.values():
         count = sum(label.reference_key in (a.arrays if label.per_atom else a.info) for a in frames)

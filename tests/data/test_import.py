@@ -190,18 +190,52 @@ def test_ase_hides_energy_and_forces_and_they_are_found():
         (["boundary=slap"], "slab"),
         (["multipoles_order=xyz"], "cartesian"),
         (["map.multipoles=q"], "shape"),
+        (["total_charge=abc"], "total_charge='abc' is no number"),
+        (["field=up"], "field='up' is no number"),
+        (["name=../esc"], "letters, digits"),
+        (["name="], "letters, digits"),
+        (["name=al_water"], "has a plan"),
+        (["name=al_water", "overwrite=true"], "has a plan"),
+        (["valid_fraction=0.5", "test_fraction=0.5"], "leave none of 3 geometries"),
+        (["test_fraction=-1"], "Allowed: 0 to 1"),
     ],
 )
 def test_mistakes_are_told(folder, words, message):
     frames = [water(s) for s in range(3)]
     with pytest.raises(BenchError, match=message):
         imported(folder, frames, *words)
+    assert not list(folder.glob("datasets/*")) and not list(folder.glob("conf/system/*"))
 
 
-def test_a_field_along_a_periodic_axis_is_refused(folder):
+def test_a_field_along_a_periodic_axis_is_refused_and_leaves_nothing(folder):
     frames = [water(s, 0.1) for s in range(COUNT)]
     with pytest.raises(BenchError, match="periodic axis"):
         imported(folder, frames, "boundary=bulk")
+    assert not list(folder.glob("datasets/*")) and not list(folder.glob("conf/system/*"))
+    assert imported(folder, frames)[0] == 0
+    assert [p.name for p in (folder / "datasets").iterdir()] == ["mine"]
+
+
+@pytest.mark.parametrize("overwrite", ["false", "true"])
+def test_a_generated_system_of_ones_own_is_kept(folder, overwrite):
+    plan = folder / "datasets/mine/plan.extxyz"
+    plan.parent.mkdir(parents=True)
+    plan.write_text("dear")
+    with pytest.raises(BenchError, match=r"mine was generated"):
+        imported(folder, [water(s) for s in range(COUNT)], f"overwrite={overwrite}")
+    assert [p.name for p in plan.parent.iterdir()] == ["plan.extxyz"]
+
+
+@pytest.mark.parametrize("known", ["trajectory", "split", "neither"])
+def test_a_split_by_chance_is_warned_of(folder, capsys, known):
+    frames = [water(s) for s in range(6)]
+    values = {"trajectory": ("md1", "md2", "md3"), "split": ("train", "valid", "test")}
+    for number, atoms in enumerate(frames):
+        atoms.info |= {known: values[known][number // 2]} if known in values else {}
+    imported(folder, frames)
+    text = capsys.readouterr().out
+    assert ("warning: without map.trajectory and map.split" in text) == (known == "neither")
+    assert "look: sum rules: charges within" in text
 
 
 def test_an_existing_name_is_not_overwritten(folder):
