@@ -32,7 +32,9 @@ def labelled_frame(atoms: Atoms, label: dict[str, Any]) -> Atoms:
     that field its energy, −μE included, is E_CP2K − 2π k μ_z² / V.
 
     Only metals keep their Fermi level.  In a gap any level holds the right number of electrons, and
-    CP2K's search stops where it first does: 34 k_B T below the lowest empty level.
+    CP2K's search stops where it first does: 34 k_B T below the lowest empty level.  A structure
+    counts as a metal if it has an atom of ``METALS``; of a compound with a gap, such as alumina,
+    that is wrong, and its Fermi level should not be learned (``training.loss.fermi_level=0``).
 
     Args:
         atoms: the planned structure (applied field in ``info["field"]``, V/Å).

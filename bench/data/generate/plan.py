@@ -49,7 +49,9 @@ class Recipe:
         splits: split by trajectory.
         blocks: in order of priority; ``group`` names one that the plan has already (with ``fields``
             or ``charges`` these states of it: dear ones may come later), otherwise ``trajectory``
-            and ``step`` name a frame and ``subset`` what is cut from it.
+            and ``step`` name a frame and ``subset`` what is cut from it.  With an atom of
+            ``METALS`` a structure has 3x3x1 k-points unless ``k_points`` says otherwise, and the
+            hot electrons of a metal in any case: alumina is not treated as an insulator.
     """
 
     prefix: str
