@@ -112,7 +112,8 @@ def read_about(folder: Path) -> dict[str, Any]:
     """What a person wrote of a system: ``about.yaml`` with system, labels, notes and more.
 
     Raises:
-        BenchError: no such file, no YAML, a key is missing, or a note is not a text.
+        BenchError: no such file, no YAML, a key is missing, it is another system's, or a note is
+            not a text.
     """
     path = folder / "about.yaml"
     if not path.is_file():
@@ -127,6 +128,8 @@ def read_about(folder: Path) -> dict[str, Any]:
     missing = [k for k in ("system", "labels") if not isinstance(about, dict) or k not in about]
     if missing:
         raise BenchError(f"{path}: {missing[0]} is missing.", "Required: system, labels.")
+    if about["system"] != folder.name:
+        raise BenchError(f"{path}: system is {about['system']!r}.", f"system: {folder.name}")
     for index, note in enumerate(about.get("notes") or []):
         if not isinstance(note, str):
             raise BenchError(

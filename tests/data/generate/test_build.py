@@ -144,14 +144,16 @@ def test_electrons_missed_may_be_unknown(tmp_path):
         ("notes: [", "no YAML"),
         ("- a list", "system is missing"),
         ("system: x", "labels is missing"),
+        ("system: pt_water\nlabels: {}", "system is 'pt_water'.\nsystem: x"),
         ("system: x\nlabels: {}\nnotes:\n- fine\n- No levels: a gap", "note 1: {'No levels'"),
     ],
 )
 def test_what_a_person_wrote_is_checked(tmp_path, text, message):
+    (tmp_path / "x").mkdir()
     if text is not None:
-        (tmp_path / "about.yaml").write_text(text)
+        (tmp_path / "x/about.yaml").write_text(text)
     with pytest.raises(BenchError, match=message):
-        read_about(tmp_path)
+        read_about(tmp_path / "x")
 
 
 def test_labels_are_stored_the_same_way_every_time(tmp_path):
