@@ -98,6 +98,7 @@ def make_card(
     validation = store.folder / "validation.json"
     card["counts"] = {"total": len(frames), "subsets": count_splits(frames)}
     card["planned"] = _planned(plan, labels, goal=card.pop("goal", len(plan)))
+    card["free_atoms"] = free_atoms(frames, labels)
     card["sum_rules"] = _sum_rules(labels)
     card["validation"] = json.loads(validation.read_text()) if validation.is_file() else {}
     card["failed"] = store.failures()
@@ -162,6 +163,27 @@ def _planned(
         "core_hours_missing": round(missing * typical / 3600, 1),
         "median_seconds_per_label": round(typical),
     }
+
+
+def free_atoms(frames: Sequence[Atoms], labels: Sequence[dict[str, Any]]) -> dict[str, str]:
+    """Checksum by element of the free atoms that the multipoles were made with.
+
+    Raises:
+        BenchError: one element's free atoms differ between labels; their charges then do, too.
+    """
+    found: dict[str, dict[str, str]] = {}  # by element: a label by checksum
+    for atoms, label in zip(frames, labels):
+        recorded = label["provenance"].get("proatoms", {})
+        for element in set(atoms.get_chemical_symbols()):
+            found.setdefault(element, {})[recorded.get(element, "not recorded")] = label["uid"]
+    for element, labelled in found.items():
+        if len(labelled) > 1:
+            which = ", ".join(f"{checksum} in {uid}" for checksum, uid in labelled.items())
+            raise BenchError(
+                f"The labels' free atoms of {element} differ: {which}.",
+                "Give all the same: bench data repartition system=... densities=FOLDER",
+            )
+    return {element: next(iter(labelled)) for element, labelled in sorted(found.items())}
 
 
 def _sum_rules(labels: Sequence[dict[str, Any]]) -> dict[str, Any]:

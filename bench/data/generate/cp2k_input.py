@@ -12,6 +12,7 @@ from ase.units import Bohr, Hartree
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from numpy.typing import NDArray
 
+from bench.data.generate.basis import BASIS, uncontracted
 from bench.errors import BenchError, nearest
 
 # Valence electrons of the GTH-PBE potentials; those in the datasets first.
@@ -106,7 +107,13 @@ def valence(atoms: Atoms) -> NDArray[np.float64]:
     return np.array([float(pseudopotential_charge(s)) for s in atoms.get_chemical_symbols()])
 
 
-def write_input(atoms: Atoms, settings: Settings, *, restart: str | None = None) -> str:
+def write_input(
+    atoms: Atoms,
+    settings: Settings,
+    *,
+    restart: str | None = None,
+    contracted: bool = True,
+) -> str:
     """The text of an input.
 
     Args:
@@ -114,12 +121,15 @@ def write_input(atoms: Atoms, settings: Settings, *, restart: str | None = None)
             applied one), k_points ("3x3x1"; "1x1x1" is the Gamma point).
         settings: numerical settings.
         restart: file name of the wave function to start from.
+        contracted: the molecular basis; False makes every primitive a function of its own.
 
     Raises:
-        BenchError: an element whose pseudopotential is not known here.
+        BenchError: an element whose pseudopotential is not known here, or (uncontracted) whose
+            basis is not in CP2K's data.
     """
     info = atoms.info
     symbols = atoms.get_chemical_symbols()
+    elements = sorted(set(symbols))
     values: dict[str, Any] = {
         "charge": int(info["total_charge"]),
         "multiplicity": int(info["multiplicity"]),
@@ -131,7 +141,9 @@ def write_input(atoms: Atoms, settings: Settings, *, restart: str | None = None)
         "k_points": "" if info["k_points"] == "1x1x1" else info["k_points"].replace("x", " "),
         "cell": list(zip("ABC", atoms.cell.array.tolist())),
         "atoms": list(zip(symbols, atoms.positions.tolist())),
-        "kinds": [(s, f"GTH-PBE-q{pseudopotential_charge(s)}") for s in sorted(set(symbols))],
+        "kinds": [(s, f"GTH-PBE-q{pseudopotential_charge(s)}") for s in elements],
+        "basis": BASIS,
+        "uncontracted": {} if contracted else {s: uncontracted(s) for s in elements},
     }
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),

@@ -23,6 +23,7 @@ from bench.data.generate.partition import (
     Grid,
     dipole_from_profile,
     load_proatoms,
+    proatom_checksums,
     restore_sum_rules,
     stockholder,
 )
@@ -208,38 +209,53 @@ def make_label(atoms: Atoms, output: Output, *, density: Array, hartree: Array) 
         density: [nx, ny, nz] valence electrons, atomic units.
         hartree: [nz] planar average of CP2K's Hartree potential, eV, an electron's sign.
     """
-    raw = Grid(density / Bohr**3, atoms.cell.array)
-    grid = raw.normalised(valence(atoms).sum() - float(atoms.info["total_charge"]))
-    heights, per_length = grid.profile()
-    dipole_z, corrected = _multipoles(atoms, grid)
-    return {
+    label: Label = {
         "uid": atoms.info["uid"],
         "energy": output.energy,
         "total_energy": output.total_energy,
         "fermi_level": output.fermi_level,
         "s_squared": output.s_squared,
         "forces": output.forces.round(8).tolist(),
-        "charges": corrected.charges.round(9).tolist(),
-        "dipoles": corrected.dipoles.round(9).tolist(),
         "mulliken": output.mulliken.tolist(),
         "spins": None if output.spins is None else output.spins.tolist(),
         "hirshfeld": output.hirshfeld.tolist(),
-        "dipole_z": dipole_z,
-        "profile": {
-            "step": heights[1],
-            "electrons_per_length": _digits(per_length),
-            "hartree": _digits(hartree),
-        },
+        "profile": {"hartree": _digits(hartree)},
         "provenance": {
             "code": output.version,
             "generator": __version__,
             "scf_steps": output.scf_steps,
-            "multipole_correction": "exact grid",
-            "electrons_missed": raw.electrons - grid.electrons,
-            "charge_violation": corrected.charge_violation,
-            "dipole_violation": corrected.dipole_violation.tolist(),
-            "largest_correction": corrected.largest_correction,
         },
+    }
+    return with_partition(label, atoms, density)
+
+
+def with_partition(label: Label, atoms: Atoms, density: Array) -> Label:
+    """The label with everything that is read from the density: multipoles, dipole, profile.
+
+    Args:
+        label: of this structure; what it says of a density is replaced.
+        atoms: the planned structure.
+        density: [nx, ny, nz] valence electrons, atomic units.
+    """
+    raw = Grid(density / Bohr**3, atoms.cell.array)
+    grid = raw.normalised(valence(atoms).sum() - float(atoms.info["total_charge"]))
+    heights, per_length = grid.profile()
+    dipole_z, corrected = _multipoles(atoms, grid)
+    profile = {"step": heights[1], "electrons_per_length": _digits(per_length)}
+    provenance = {
+        "multipole_correction": "exact grid",
+        "proatoms": proatom_checksums(atoms.numbers, load_proatoms()),
+        "electrons_missed": raw.electrons - grid.electrons,
+        "charge_violation": corrected.charge_violation,
+        "dipole_violation": corrected.dipole_violation.tolist(),
+        "largest_correction": corrected.largest_correction,
+    }
+    return label | {
+        "charges": corrected.charges.round(9).tolist(),
+        "dipoles": corrected.dipoles.round(9).tolist(),
+        "dipole_z": dipole_z,
+        "profile": label["profile"] | profile,
+        "provenance": label["provenance"] | provenance,
     }
 
 

@@ -6,11 +6,14 @@ its free, spherical atom has in the sum of all free atoms.
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import numpy as np
+from ase.data import chemical_symbols
 from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 
@@ -79,6 +82,16 @@ def load_proatoms(path: Path = PROATOMS) -> dict[int, Proatom]:
         return {z: Proatom(file[f"radii_{z}"], file[f"log_density_{z}"]) for z in numbers}
 
 
+def proatom_checksums(numbers: Iterable[int], proatoms: dict[int, Proatom]) -> dict[str, str]:
+    """Short sha256 of the free atoms of these elements by symbol: tells one partition's from
+    another's, and does not change when the file gains elements.
+    """
+    return {
+        chemical_symbols[z]: hashlib.sha256(proatoms[z].log_density.tobytes()).hexdigest()[:12]
+        for z in sorted(set(map(int, numbers)))
+    }
+
+
 def spherical_proatom(grid: Grid, centre: Array) -> Proatom:
     """The spherical average of an isolated atom's density around ``centre`` (Å).
 
@@ -118,12 +131,13 @@ def _offsets(grid: Grid, position: Array, reach: float) -> _Offsets:
     centre = position @ inverse
     half = np.ceil(reach * np.linalg.norm(inverse, axis=0)).astype(int)
     start = np.floor(centre).astype(int) - half
-    axes = [np.arange(s, s + 2 * h + 2) for s, h in zip(start, half)]
-    indices = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
-    vectors = (indices - centre) @ steps
-    near = np.einsum("pi,pi->p", vectors, vectors) < reach**2
-    points = np.ravel_multi_index(tuple((indices[near] % shape).T), grid.density.shape)
-    return _Offsets(points.astype(np.intp), vectors[near])
+    along = [np.arange(s, s + 2 * h + 2) for s, h in zip(start, half)]
+    x, y, z = (np.outer(n - c, step) for n, c, step in zip(along, centre, steps))
+    i, j, k = (n % size for n, size in zip(along, shape))
+    vectors = x[:, None, None] + y[:, None] + z  # [x, y, z, 3]
+    points = (i[:, None, None] * shape[1] + j[:, None]) * shape[2] + k
+    near = np.einsum("xyzc,xyzc->xyz", vectors, vectors) < reach**2
+    return _Offsets(points[near].astype(np.intp), vectors[near])
 
 
 def stockholder(

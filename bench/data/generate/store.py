@@ -100,6 +100,10 @@ class Store:
         text = json.dumps(label, allow_nan=False, separators=(",", ":"))
         write_atomically(self._label_path(label["uid"]), gzip.compress(text.encode(), mtime=0))
 
+    def move_label(self, uid: str, store: Store) -> None:
+        """Put a label in the place of another store's."""
+        self._label_path(uid).replace(store._label_path(uid))
+
     def failures(self) -> dict[str, str]:
         """Reason by uid of the structures that could not be labelled."""
         path = self.folder / "failed.json"

@@ -21,6 +21,7 @@ from bench.errors import BenchError
 DISPLACEMENT = 0.01  # Å: the cubic term is then below the noise of the energy
 _TIGHTER = {"cutoff": 600, "eps_scf": 1e-7}
 _EXTRA_VACUUM = 5.0  # Å
+_OF_THE_PARTITION = ("charge_rms_e", "atomic_dipole_rms_e_angstrom")
 _SPLINE_FIELDS = 4  # a cubic spline needs as many
 Label = dict[str, Any]
 
@@ -233,7 +234,10 @@ def _forces(found: Sequence[tuple[Atoms, Label]], labels: dict[str, Label]) -> d
 def _noise(
     found: Sequence[tuple[Atoms, Label]], plan: dict[str, Atoms], labels: dict[str, Label]
 ) -> dict[str, Any]:
-    """What tighter settings change: the label noise, by setting and structure."""
+    """What tighter settings change: the label noise, by setting and structure.
+
+    Multipoles are compared only where both calculations were partitioned with the same free atoms.
+    """
     result: dict[str, dict[str, dict[str, float]]] = {}
     for atoms, label in found:
         uid, kind = atoms.info["reference"], atoms.info["subset"]
@@ -246,12 +250,19 @@ def _noise(
                 series = [labelled_frame(plan[u], labels[u]) for u in group]
                 usual = at_felt_field(series, tight.info["electric_field"][2])
             usual.info.pop("REF_fermi_level", None)  # its zero moves with the cell
-        result.setdefault(kind, {})[uid] = compare_frames(usual, tight)
+        change = compare_frames(usual, tight)
+        if _free_atoms(label) != _free_atoms(labels[uid]):
+            change = {k: v for k, v in change.items() if k not in _OF_THE_PARTITION}
+        result.setdefault(kind, {})[uid] = change
     for structures in result.values():
         _add_variation(structures, {uid: plan[uid].get_chemical_formula() for uid in structures})
         for change in structures.values():
             change.update({key: _short(value) for key, value in change.items()})
     return {"label_noise": result} if result else {}
+
+
+def _free_atoms(label: Label) -> Any:
+    return label["provenance"].get("proatoms")
 
 
 def _add_variation(structures: dict[str, dict[str, float]], formulas: dict[str, str]) -> None:

@@ -15,6 +15,7 @@ from bench.data.generate.partition import (
     Grid,
     dipole_from_profile,
     load_proatoms,
+    proatom_checksums,
     restore_sum_rules,
     stockholder,
 )
@@ -22,18 +23,28 @@ from bench.data.generate.store import Store
 from bench.paths import shipped
 
 CUBES = Path(__file__).parent / "cubes"
+CONTRACTED = Path(__file__).parent / "recorded" / "contracted_proatoms.npz"
 SYSTEM = {"al0000": "al_water", "pt0166": "pt_water", "si0037": "sio2_vacancy"}
+
+
+def store_of(uid):
+    return Store(shipped("datasets") / SYSTEM[uid])
+
+
+def structure_and_density(uid):
+    """The structure, and the density on the grid of the exact cell."""
+    atoms = next(a for a in store_of(uid).plan() if a.info["uid"] == uid)
+    with np.load(CUBES / f"{uid}.npz") as kept:
+        root = kept["fourth_root"] / 32767.0
+        density = np.sign(root) * root**4 * float(kept["largest"])
+    return atoms, Grid(density / Bohr**3, atoms.cell.array)
 
 
 @pytest.fixture(params=SYSTEM)
 def labelled_cube(request):
-    """Structure, its label, and the density on the grid of the exact cell."""
-    store = Store(shipped("datasets") / SYSTEM[request.param])
-    atoms = next(a for a in store.plan() if a.info["uid"] == request.param)
-    with np.load(CUBES / f"{request.param}.npz") as kept:
-        root = kept["fourth_root"] / 32767.0
-        density = np.sign(root) * root**4 * float(kept["largest"])
-    return atoms, store.read_label(request.param), Grid(density / Bohr**3, atoms.cell.array)
+    """Structure, its label, and its density."""
+    atoms, grid = structure_and_density(request.param)
+    return atoms, store_of(request.param).read_label(request.param), grid
 
 
 def with_the_headers_rounding(grid):
@@ -42,11 +53,21 @@ def with_the_headers_rounding(grid):
     return Grid(grid.density, np.round(grid.cell / Bohr / points, 6) * points * Bohr)
 
 
+def of_the_label(atoms, label):
+    """The free atoms that the label says it was made with: today's or the contracted ones."""
+    recorded = label["provenance"]["proatoms"]
+    for proatoms in (load_proatoms(), load_proatoms(CONTRACTED)):
+        if proatom_checksums(atoms.numbers, proatoms) == recorded:
+            return proatoms
+    raise AssertionError(f"unknown free atoms {recorded}")
+
+
 def test_the_partition_gives_the_label(labelled_cube):
     atoms, label, grid = labelled_cube
     ions = valence(atoms)
     whole = grid.normalised(ions.sum() - atoms.info["total_charge"])
-    charges, dipoles = stockholder(whole, atoms.positions, atoms.numbers, ions, load_proatoms())
+    proatoms = of_the_label(atoms, label)
+    charges, dipoles = stockholder(whole, atoms.positions, atoms.numbers, ions, proatoms)
     slab = label["dipole_z"] is not None
     dipole = dipole_from_profile(*whole.profile(), atoms.positions, ions) if slab else 0.0
     if slab:
@@ -74,3 +95,24 @@ def test_electrons_in_excess_come_from_the_header_and_scaling_does_not_mend_them
         scaled = rounded.normalised(electrons).profile()
         error = dipole_from_profile(*scaled, atoms.positions, valence(atoms)) - label["dipole_z"]
         assert abs(error) > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("uid", "cp2k", "contracted"), [("pt0166", -0.186, 0.147), ("al0000", -0.027, 0.125)]
+)
+def test_water_gains_electrons_from_the_metal(uid, cp2k, contracted):
+    """CP2K's Hirshfeld charges of the same density say so; a contracted hydrogen reverses it."""
+    atoms, grid = structure_and_density(uid)
+    ions = valence(atoms)
+    whole = grid.normalised(ions.sum())
+    water = (atoms.numbers == 1) | (atoms.numbers == 8)
+
+    def charge(proatoms):
+        found = stockholder(whole, atoms.positions, atoms.numbers, ions, proatoms)[0]
+        return found[water].sum()
+
+    hirshfeld = np.array(store_of(uid).read_label(uid)["hirshfeld"])[water].sum()
+    assert hirshfeld == pytest.approx(cp2k, abs=1e-9)
+    assert charge(load_proatoms()) == pytest.approx(hirshfeld, abs=0.1)
+    assert charge(load_proatoms()) < -0.01
+    assert charge(load_proatoms(CONTRACTED)) == pytest.approx(contracted, abs=1e-3)

@@ -1,16 +1,24 @@
 """Free atoms from a density that is known: a Gaussian in the place of CP2K's."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from ase.units import Bohr
 
-from bench.data.generate.partition import Proatom, load_proatoms
+from bench.data.generate.partition import REACH, Proatom, load_proatoms, proatom_checksums
 from bench.data.generate.proatoms import BOX, calculate_proatom, make_proatoms, write_proatoms
 from bench.errors import BenchError
 
 WIDTH = 0.55  # Å
 POINTS = 40
+RECORDED = Path(__file__).parent / "recorded"
 RADII = np.array([0.3, 0.6, 1.0, 1.5])
+
+
+@pytest.fixture(autouse=True)
+def basis_sets(monkeypatch):
+    monkeypatch.setenv("CP2K_DATA_DIR", str(RECORDED))
 
 
 class Gaussian:
@@ -64,6 +72,55 @@ def test_the_input_asks_for_a_closed_shell_in_the_box(tmp_path):
     assert words[words.index("CHARGE") + 1] == "0"
     row = text.split("&COORD")[1].split()
     assert row[0] == "O" and [float(x) for x in row[1:4]] == pytest.approx([5.011, 5.023, 5.037])
+
+
+@pytest.mark.parametrize(
+    ("symbol", "multiplicity"), [("H", 2), ("O", None), ("Al", None), ("Pt", None)]
+)
+def test_free_atoms_are_uncontracted_and_one_electron_is_one_spin(tmp_path, symbol, multiplicity):
+    worker = Gaussian(tmp_path, 1)
+    calculate_proatom(symbol, worker)
+    (text,) = worker.inputs
+    assert "&BASIS\n" in text and "MOLOPT" not in text.split("&KIND")[1]
+    assert ("MULTIPLICITY 2\n" in text) == (multiplicity == 2)
+    assert ("FIXED_MAGNETIC_MOMENT 1\n" in text) == (multiplicity == 2)
+
+
+def mean_radius(proatom):
+    r = np.linspace(0.0, REACH, 20001)
+    shells = 4 * np.pi * r**2 * proatom(r)
+    return np.sum(shells * r) / np.sum(shells)
+
+
+def exact_hydrogen(radii):
+    return np.exp(-2 * radii / Bohr) / (np.pi * Bohr**3)
+
+
+def is_hydrogen(proatom):
+    """<r> is 3/2 Bohr; PBE's tail is too heavy by a fifth at 2 Å."""
+    at = np.array([0.5, 1.0, 2.0])
+    return mean_radius(proatom) == pytest.approx(1.5 * Bohr, rel=0.03) and proatom(
+        at
+    ) == pytest.approx(exact_hydrogen(at), rel=0.25)
+
+
+def test_the_shipped_hydrogen_is_hydrogen():
+    assert is_hydrogen(load_proatoms()[1])
+
+
+def test_the_contracted_basis_of_the_labels_cannot_hold_hydrogen():
+    contracted = load_proatoms(RECORDED / "contracted_proatoms.npz")[1]
+    assert not is_hydrogen(contracted)
+    assert mean_radius(contracted) == pytest.approx(0.629, abs=1e-3)
+
+
+def test_a_checksum_is_that_of_one_element(tmp_path):
+    shipped = load_proatoms()
+    old = load_proatoms(RECORDED / "contracted_proatoms.npz")
+    found = proatom_checksums(np.array([8, 1, 1]), shipped)
+    assert list(found) == ["H", "O"]
+    assert found == proatom_checksums([1, 8], {1: shipped[1], 8: shipped[8]})
+    assert found["H"] != proatom_checksums([1], old)["H"]
 
 
 def test_without_the_program_nothing_is_written(tmp_path, monkeypatch):
