@@ -113,13 +113,13 @@ class ModelConfig:
     num_updates: int = 2  # of the non-self-consistent ``polar``
     metallic: bool = True  # whether charge is exchanged with a Fermi sea (scf_response)
     ensemble: Ensemble = Ensemble.constant_charge
-    fermi_level: float | None = None  # eV, −∂E/∂Q to hold in the constant_fermi_level ensemble
+    fermi_level: float | None = None  # eV, chemical_potential to hold at constant_fermi_level
     solver: Solver = Solver.auto
     initial_density: Guess = Guess.local
     tolerance: float = 1e-8  # e
     max_iterations: int = 100
     mixing: float = 0.2
-    dense_limit: int = 450  # atoms; beyond, Krylov is faster (benchmarks/dense_limit.py)
+    dense_limit: int = 450  # atoms, where Krylov catches up (benchmarks/dense_limit.py)
 
 
 @dataclass

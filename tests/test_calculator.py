@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -12,6 +15,7 @@ from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
 from ase.md.verlet import VelocityVerlet
 
 from bench.calculator import BenchCalculator
+from bench.config import Ensemble
 from bench.errors import BenchError
 from bench.evaluate.predict import predict_frames
 from bench.models.prediction import Prediction
@@ -150,6 +154,60 @@ def test_refusals_say_what_to_do(qeq, structure, problem):
     structure.calc = BenchCalculator(qeq)
     with pytest.raises(BenchError, match=problem):
         structure.get_potential_energy()
+
+
+@pytest.mark.parametrize("structure", [bulk, cluster])
+def test_a_reservoir_at_the_level_of_a_charged_structure_gives_it_back(qeq, structure):
+    atoms = structure()
+    atoms.info["total_charge"] = 0.3
+    closed = BenchCalculator(qeq).predict(atoms)
+    level = float(closed.chemical_potential[0])
+    del atoms.info["total_charge"]
+    open_ = BenchCalculator(qeq, chemical_potential=level)
+    found = open_.predict(atoms)
+    assert float(found.total_charge[0]) == pytest.approx(0.3, abs=1e-8)
+    assert float(found.energy[0]) == pytest.approx(float(closed.energy[0]) + 0.3 * level, abs=1e-8)
+    torch.testing.assert_close(found.forces, closed.forces, rtol=0, atol=1e-8)
+    assert qeq.config.ensemble is Ensemble.constant_charge, "the point itself is as it was"
+
+
+def test_a_slab_at_a_fixed_level_is_refused(qeq):
+    atoms = slab()
+    atoms.calc = BenchCalculator(qeq, chemical_potential=-4.0)
+    with pytest.raises(BenchError, match="without a minimum along a change of charge"):
+        atoms.get_potential_energy()
+
+
+def test_a_point_that_does_not_respond_has_no_reservoir():
+    with pytest.raises(BenchError, match="model=local_charges does not respond"):
+        BenchCalculator(build("local_charges"), chemical_potential=-4.0)
+
+
+def test_an_unstable_density_is_told_once(qeq, monkeypatch):
+    forward = qeq.forward
+
+    def unstable(batch, **wanted):
+        prediction = forward(batch, **wanted)
+        low, high = prediction.scf.response_min, torch.full_like(prediction.energy, 1.25)
+        prediction.scf = replace(prediction.scf, response_min=low, response_max=high)
+        return prediction
+
+    monkeypatch.setattr(qeq, "forward", unstable)
+    calculator = BenchCalculator(qeq)
+    with pytest.warns(UserWarning, match=r"largest Re λ of its response is 1\.25"):
+        calculator.predict(cluster())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        calculator.predict(cluster())
+
+
+def test_a_slab_that_the_cells_face_cuts_is_refused(qeq):
+    atoms = slab()
+    atoms.positions[:, 2] -= atoms.positions[:, 2].min() + 1.0
+    atoms.positions[:, 2] %= atoms.cell[2, 2]
+    atoms.calc = BenchCalculator(qeq)
+    with pytest.raises(BenchError, match=r"a gap of .* inside the slab"):
+        atoms.get_potential_energy()
 
 
 def test_polarizability_on_demand(qeq):

@@ -132,6 +132,13 @@ class Batch:
         total = per_atom.new_zeros(self.num_structures, *per_atom.shape[1:])
         return total.index_add(0, self.structure, per_atom)
 
+    def edge_vectors(self) -> Tensor:
+        """[e, 3] float64 in Å, from an edge's sender to the receiver's image."""
+        sender, receiver = self.edge_index
+        cells = self.cell[self.structure[sender]]  # [e, 3, 3]
+        shifts = torch.einsum("ei,eij->ej", self.unit_shifts, cells)
+        return self.positions[receiver] - self.positions[sender] + shifts
+
     def geometry(self) -> Geometry:
         """The padded view that the electrostatics needs."""
         mask = torch.ones_like(self.structure, dtype=torch.bool)

@@ -126,6 +126,7 @@ def check_frame(atoms: ase.Atoms, where: str, required: list[str]) -> None:
     _check_label_shapes(atoms, where)
     boundary = boundary_of(atoms.cell.array, atoms.pbc, where)
     check_field(atoms, boundary, where)
+    check_vacuum(atoms, boundary, where)
 
 
 def _check_finite(value: Any, key: str, where: str) -> None:
@@ -185,6 +186,30 @@ def check_field(atoms: ase.Atoms, boundary: Boundary, where: str) -> None:
             f"{where}: electric_field={field.tolist()} V/Å along a periodic axis "
             f"(pbc={atoms.pbc.tolist()}, {boundary.name.lower()}).",
             "A homogeneous field is defined along open axes only: slabs along z.",
+        )
+
+
+def check_vacuum(atoms: ase.Atoms, boundary: Boundary, where: str) -> None:
+    """Refuse a slab that is cut in two by the cell's face: its dipole would be another one.
+
+    Args:
+        atoms: the structure.
+        boundary: of the structure.
+        where: names it in the message.
+
+    Raises:
+        BenchError: a gap inside the slab is wider than the vacuum across the face.
+    """
+    if boundary is not Boundary.SLAB:
+        return
+    heights = np.sort(atoms.positions[:, 2])
+    vacuum = atoms.cell[2, 2] - (heights[-1] - heights[0])
+    widest = np.diff(heights).max(initial=0.0)
+    if widest > vacuum:
+        raise BenchError(
+            f"{where}: a gap of {widest:.1f} Å along z inside the slab, and {vacuum:.1f} Å between "
+            "its top and its image's bottom.",
+            "Shift the atoms so that the vacuum lies at the cell's face, or give the cell more.",
         )
 
 

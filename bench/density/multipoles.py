@@ -34,11 +34,6 @@ def cell_centre(cell: Tensor) -> Tensor:
     return cell.sum(dim=1) / 2
 
 
-def total_charge(multipoles: Tensor) -> Tensor:
-    """[g] in e, from multipoles [g, n, 1 or 4], zero where padded."""
-    return multipoles[..., 0].sum(dim=-1)
-
-
 def dipole(multipoles: Tensor, positions: Tensor, centre: Tensor) -> Tensor:
     """Dipole Σ q_i (r_i − centre) + d_i in Cartesian order.
 

@@ -72,8 +72,17 @@ def _write(atoms: ase.Atoms, batch: Batch, prediction: Prediction, row: int) -> 
         atoms.info[STRESS.predicted_key] = _numpy(prediction.stress[row])
     if prediction.polarizability is not None and batch.has[POLARIZABILITY.name][row].any():
         atoms.info[POLARIZABILITY.predicted_key] = _numpy(prediction.polarizability[row])
-    if prediction.fermi_level is not None:
-        atoms.info[FERMI_LEVEL.predicted_key] = float(prediction.fermi_level[row])
+    _write_solve(atoms, prediction, row)
+
+
+def _write_solve(atoms: ase.Atoms, prediction: Prediction, row: int) -> None:
+    """Levels, and how the solve went."""
+    levels = {
+        FERMI_LEVEL.predicted_key: prediction.fermi_level,
+        "PRED_chemical_potential": prediction.chemical_potential,
+        "SCF_fermi_level_gap": prediction.fermi_level_gap,
+    }
+    atoms.info |= {key: float(level[row]) for key, level in levels.items() if level is not None}
     if prediction.scf is not None:
         atoms.info["SCF_iterations"] = int(prediction.scf.iterations[row])
         atoms.info["SCF_residual"] = float(prediction.scf.residual[row])

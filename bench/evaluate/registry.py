@@ -134,6 +134,11 @@ SCF_RESPONSE = (
     MetricInfo("scf_spectral_radius_max", "1", "none", "largest |Re λ| of the response ∂F/∂p"),
     MetricInfo("scf_unstable_count", "structures", "lower", "with a response eigenvalue above 1"),
 )
+SCF_GAP = (
+    MetricInfo(
+        "fermi_level_gap_mean", "eV", "lower", "|μ + ∂E/∂Q|, zero where the energy is variational"
+    ),
+)
 HEALTH = (
     MetricInfo(
         "non_finite_count", "structures", "lower", "with NaN or infinite energy, forces or density"
@@ -149,6 +154,7 @@ METRICS: dict[str, MetricInfo] = {
         *(family.metrics() for family in CHARGE_STATES),
         SCF_SOLVE,
         SCF_RESPONSE,
+        SCF_GAP,
         HEALTH,
     )
     for metric in group

@@ -9,7 +9,7 @@ import numpy as np
 
 from bench.evaluate.quantities import non_finite
 from bench.evaluate.records import Evaluation, MetricRecord, record
-from bench.evaluate.registry import SCF_RESPONSE, SCF_SOLVE, MetricInfo
+from bench.evaluate.registry import SCF_GAP, SCF_RESPONSE, SCF_SOLVE, MetricInfo
 from bench.evaluate.scoring import Array
 from bench.evaluate.selection import converged
 
@@ -30,10 +30,12 @@ def scf_health(frames: Sequence[ase.Atoms]) -> Evaluation:
     result.records.append(record("non_finite_count", len(failed), n=len(frames)))
     solved = [atoms for atoms in frames if "SCF_converged" in atoms.info]
     if not solved:
-        _mark(result, (*SCF_SOLVE, *SCF_RESPONSE), "the point has no self-consistent solve")
+        reason = "the point has no self-consistent solve"
+        _mark(result, (*SCF_SOLVE, *SCF_RESPONSE, *SCF_GAP), reason)
         return result
     result.records.extend(_solve_records(solved, result))
     result.records.extend(_response_records(solved, result))
+    result.records.extend(_gap_records(solved, result))
     return result
 
 
@@ -67,6 +69,15 @@ def _response_records(frames: Sequence[ase.Atoms], result: Evaluation) -> list[M
         record("scf_spectral_radius_max", radius.max(), n=n),
         record("scf_unstable_count", int(np.sum(high[known] > 1.0)), n=n),
     ]
+
+
+def _gap_records(frames: Sequence[ase.Atoms], result: Evaluation) -> list[MetricRecord]:
+    gaps = np.array([float(a.info.get("SCF_fermi_level_gap", np.nan)) for a in frames])
+    known = np.isfinite(gaps) & [converged(atoms) for atoms in frames]
+    if not known.any():
+        _mark(result, SCF_GAP, "μ is −∂E/∂Q by construction, or undefined")
+        return []
+    return [record("fermi_level_gap_mean", np.abs(gaps[known]).mean(), n=int(known.sum()))]
 
 
 def _column(frames: Sequence[ase.Atoms], key: str) -> Array:

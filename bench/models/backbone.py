@@ -124,7 +124,8 @@ class Backbone(nn.Module):
 
     def forward(self, batch: Batch) -> NodeFeatures:
         """Site energies and features of every atom."""
-        layers = self._layer_features(batch, self._edge_vectors(batch))
+        vectors = batch.edge_vectors().to(batch.node_attrs.dtype)
+        layers = self._layer_features(batch, vectors)
         head = torch.zeros_like(batch.structure)  # mace's readouts expect the index of a head
         energies = [
             readout(features, head)[:, 0] for readout, features in zip(self.mace.readouts, layers)
@@ -136,15 +137,6 @@ class Backbone(nn.Module):
             scalars=torch.cat([scalars for scalars, _ in parts], dim=1).double(),
             vectors=torch.cat([vectors for _, vectors in parts], dim=1).double(),
         )
-
-    @staticmethod
-    def _edge_vectors(batch: Batch) -> Tensor:
-        """[e, 3] in Å, receiver minus sender, in the backbone's type."""
-        sender, receiver = batch.edge_index
-        cells = batch.cell[batch.structure[sender]]  # [e, 3, 3]
-        shifts = torch.einsum("ei,eij->ej", batch.unit_shifts, cells)
-        vectors = batch.positions[receiver] - batch.positions[sender] + shifts
-        return vectors.to(batch.node_attrs.dtype)
 
     def _layer_features(self, batch: Batch, vectors: Tensor) -> list[Tensor]:
         """Node features after each interaction, [n, irreps of the layer]."""

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from bench.config import Mode, ModelConfig
 from bench.data.batch import Batch
-from bench.data.labels import POLARIZABILITY
+from bench.data.labels import FERMI_LEVEL, MULTIPOLES, POLARIZABILITY
 from bench.density.coulomb import Maps, assemble, own_entries
 from bench.density.multipoles import cell_centre, dipole
 from bench.density.operator import CoulombOperator
@@ -44,16 +44,9 @@ BACKBONE_OPTIONS = frozenset(
     ]
 )
 DENSITY_OPTIONS = frozenset(
-    [
-        "l_max",
-        "smearing_width",
-        "feature_widths",
-        "feature_self_interaction",
-        "energy_self_interaction",
-        "kspace_cutoff_factor",
-        "dense_limit",
-    ]
+    ["l_max", "smearing_width", "energy_self_interaction", "kspace_cutoff_factor"]
 )
+FEATURE_OPTIONS = frozenset(["feature_widths", "feature_self_interaction"])
 
 AnyMaps: TypeAlias = Maps | CoulombOperator
 AnyMapsT = TypeVar("AnyMapsT", bound=AnyMaps)
@@ -68,12 +61,14 @@ class Inputs:
         nodes: features of every atom.
         maps: Coulomb and feature maps and the applied potential, padded.
         report_response: whether to evaluate the response's eigenvalues at the solution.
+        training: whether derivatives will be differentiated again, with respect to parameters.
     """
 
     batch: Batch
     nodes: NodeFeatures
     maps: AnyMaps
     report_response: bool = False
+    training: bool = False
 
     def padded(self, per_atom: Tensor) -> Tensor:
         """[n, c] to [g, m], the layout of the maps."""
@@ -102,12 +97,14 @@ class Density:
         fermi_level: [g] μ = −∂E/∂Q in eV as solved for; None where the point has none.
         scf: health of the solve.
         residual: [g, m] of direct training.
+        polarization: [g, 3] in e Å, the cell's dipole where charge moves along bonds.
     """
 
     multipoles: Tensor
     fermi_level: Tensor | None = None
     scf: ScfReport | None = None
     residual: Tensor | None = None
+    polarization: Tensor | None = None
 
 
 class Point(nn.Module, ABC):
@@ -115,7 +112,7 @@ class Point(nn.Module, ABC):
 
     Class attributes that a point states:
         predicts: label names beside energy and forces.
-        options: keys of ``ModelConfig`` that it uses beside those of backbone and density.
+        options: keys of ``ModelConfig`` that it uses beside those of the backbone.
         modes: training modes that apply; none where nothing is self-consistent.
         recommended: what ``training.mode=auto`` means.
         knows_total_charge: whether its energy depends on the total charge asked for.
@@ -123,7 +120,7 @@ class Point(nn.Module, ABC):
     """
 
     predicts: ClassVar[frozenset[str]] = frozenset({"multipoles", "dipole"})
-    options: ClassVar[frozenset[str]] = frozenset()
+    options: ClassVar[frozenset[str]] = DENSITY_OPTIONS
     modes: ClassVar[tuple[Mode, ...]] = ()
     recommended: ClassVar[Mode] = Mode.implicit
     knows_total_charge: ClassVar[bool] = True
@@ -177,18 +174,24 @@ class Point(nn.Module, ABC):
             compute_forces: differentiate the energy with respect to positions.
             compute_stress: and with respect to a homogeneous strain (bulk structures).
             compute_polarizability: differentiate the dipole with respect to the field, of points
-                that predict its response.
+                that predict its response; not in direct training, whose density is the reference.
             report_response: also report the eigenvalues of the density's response, which costs
-                more than the density itself.
+                more than the density itself, and how far its μ is from −∂E/∂Q.
         """
         batch, strain = _with_gradients(batch, compute_forces, compute_stress)
         responds = compute_polarizability and POLARIZABILITY.name in self.predicts
+        responds = responds and mode is not Mode.direct
         field = batch.electric_field.detach().requires_grad_(responds)
-        batch = replace(batch, electric_field=field)
-        prediction = self.predict(batch, mode, report_response=report_response)
+        has_gap = report_response and not training and self.has_fermi_level_gap
+        charge = batch.total_charge.detach().requires_grad_(has_gap)
+        batch = replace(batch, electric_field=field, total_charge=charge)
+        prediction = self.predict(batch, mode, training=training, report_response=report_response)
         if responds:
             assert prediction.dipole is not None
             prediction.polarizability = jacobian(prediction.dipole, field, create_graph=training)
+        if has_gap and prediction.chemical_potential is not None:
+            (slope,) = torch.autograd.grad(prediction.energy.sum(), charge, retain_graph=True)
+            prediction.fermi_level_gap = prediction.chemical_potential + slope
         wanted = [x for x in (batch.positions, strain) if x is not None and x.requires_grad]
         if wanted:
             gradients = torch.autograd.grad(
@@ -200,10 +203,12 @@ class Point(nn.Module, ABC):
                 prediction.stress = gradients[1] / volume[:, None, None]
         return prediction if training else prediction.detached()
 
-    def predict(self, batch: Batch, mode: Mode, *, report_response: bool = False) -> Prediction:
-        """Everything but the derivatives."""
+    def predict(
+        self, batch: Batch, mode: Mode, *, training: bool = False, report_response: bool = False
+    ) -> Prediction:
+        """Everything but the derivatives; arguments as of ``forward``."""
         nodes = self.backbone(batch)
-        inputs = Inputs(batch, nodes, self.maps(batch), report_response)
+        inputs = Inputs(batch, nodes, self.maps(batch), report_response, training)
         density = self.density(inputs, mode)
         p = density.multipoles
         potential = inputs.maps.potential(p)
@@ -228,6 +233,7 @@ class Point(nn.Module, ABC):
             ),
             electrostatic_potential=inputs.at_atoms(potential + inputs.maps.applied),
             potential_error=self._potential_error(inputs, density),
+            polarization=density.polarization,
             fermi_level=self._label_fermi_level(inputs, density),
             chemical_potential=self._chemical_potential(inputs, density),
             density_residual=None
@@ -238,7 +244,8 @@ class Point(nn.Module, ABC):
 
     def _potential_error(self, inputs: Inputs, density: Density) -> Tensor | None:
         """[n] in V, the density's potential at each atom less the reference multipoles'."""
-        if density.residual is not None:
+        known = inputs.batch.has[MULTIPOLES.name]
+        if density.residual is not None or not known.any():
             return None
         difference = density.multipoles - inputs.reference_density(self.config.l_max)
         return inputs.at_atoms(inputs.maps.potential(difference))
@@ -278,9 +285,14 @@ class Point(nn.Module, ABC):
         )
 
     @property
+    def has_fermi_level_gap(self) -> bool:
+        """Whether μ is solved for in an equation that is not the energy's own."""
+        return FERMI_LEVEL.name in self.predicts and not self.variational
+
+    @property
     def uses_features(self) -> bool:
         """Whether the density responds to potential features."""
-        return False
+        return self.options >= FEATURE_OPTIONS
 
     def baseline(self, batch: Batch) -> Tensor:
         """[g] Σ E0 + Q Σ s_Z / V in eV (``bench.data.statistics.Baseline``)."""
@@ -322,7 +334,7 @@ def refuse_unused_options(point: type[Point], config: ModelConfig) -> None:
     Raises:
         BenchError: naming the option and those that the point uses.
     """
-    used = BACKBONE_OPTIONS | DENSITY_OPTIONS | point.options
+    used = BACKBONE_OPTIONS | point.options
     default = replace(ModelConfig(name=config.name))
     for field in fields(ModelConfig):
         value, standard = getattr(config, field.name), getattr(default, field.name)

@@ -28,9 +28,11 @@ class Les(LocalCharges):
         super().__init__(config, facts, dtype=dtype)
         torch.nn.init.zeros_(self.multipoles.charge.offset)
 
-    def predict(self, batch: Batch, mode: Mode, *, report_response: bool = False) -> Prediction:
+    def predict(
+        self, batch: Batch, mode: Mode, *, training: bool = False, report_response: bool = False
+    ) -> Prediction:
         """Energy alone."""
-        latent = super().predict(batch, mode, report_response=report_response)
+        latent = super().predict(batch, mode, training=training, report_response=report_response)
         return replace(
             latent,
             multipoles=None,

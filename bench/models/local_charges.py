@@ -13,7 +13,10 @@ from bench.models.heads import MultipoleHead
 
 
 class LocalCharges(Point):
-    """p_i = Σ_layers W h_i; the field acts on the density but does not change it."""
+    """Charges from a network of all layers' invariants, dipoles linear in their vectors.
+
+    The field acts on the density but does not change it.
+    """
 
     knows_total_charge: ClassVar[bool] = False
 

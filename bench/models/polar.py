@@ -36,7 +36,7 @@ from torch.nn.functional import softplus
 from bench.config import Mode, ModelConfig
 from bench.errors import BenchError
 from bench.models.backbone import NodeFeatures
-from bench.models.base import Density, Inputs, Point
+from bench.models.base import FEATURE_OPTIONS, Density, Inputs, Point
 from bench.models.facts import TrainingFacts
 from bench.models.heads import MultipoleHead, ScalarHead
 
@@ -53,7 +53,9 @@ class Polar(Point):
     """
 
     predicts: ClassVar[frozenset[str]] = Point.predicts | {"polarizability"}
-    options: ClassVar[frozenset[str]] = frozenset({"num_updates", "nonlocal_energy"})
+    options: ClassVar[frozenset[str]] = (
+        Point.options | FEATURE_OPTIONS | {"num_updates", "nonlocal_energy"}
+    )
     variational: ClassVar[bool] = False
 
     feature_norms: Tensor  # [f] V and V/Å
@@ -77,11 +79,6 @@ class Polar(Point):
         self.updates = nn.ModuleList(field_update(layouts) for _ in range(config.num_updates))
         self.readout = energy_readout(layouts) if config.nonlocal_energy else None
         self.register_buffer("feature_norms", expanded_norms(facts, config))
-
-    @property
-    def uses_features(self) -> bool:
-        """The density responds to the potential."""
-        return True
 
     def density(self, inputs: Inputs, mode: Mode) -> Density:
         """The density after the last update, whatever the mode."""

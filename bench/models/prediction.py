@@ -23,15 +23,19 @@ class Prediction:
         stress: [g, 3, 3] in eV/Å³ where it was asked for.
         multipoles: [n, 4] in e and e Å, order (q, d_y, d_z, d_x).
         total_charge: [g] in e, Σ q_i.
-        dipole: [g, 3] in e Å, Cartesian.
+        dipole: [g, 3] in e Å, Cartesian; meaningless along periodic axes.
+        polarization: [g, 3] in e Å, the same of a periodic cell where charge moves along bonds, up
+            to formal charges times lattice vectors; NaN in charged cells.
         polarizability: [g, 3, 3] in e Å²/V where it was asked for, ∂M_a/∂E_b at fixed positions.
         electrostatic_potential: [n] in V, what each atom's own Gaussian sees of the density and
             the applied field, in the solver's zero (``Maps.cell_average_shift``).
-        potential_error: [n] in V, the same less that of the reference multipoles, zero where there
-            are none; absent in direct training, where the density is the reference.
+        potential_error: [n] in V, the same less that of the reference multipoles, where there are
+            any; absent in direct training, where the density is the reference.
         fermi_level: [g] in eV, in the labels' zero, the cell's average; NaN where undefined.
-        chemical_potential: [g] in eV, −∂E/∂Q: the same but for a slab's correction, whose average
-            over the cell is not zero (``Maps.cell_average_shift``).
+        chemical_potential: [g] in eV, the same in the energy's zero, which a slab's correction
+            moves by its average over the cell (``Maps.cell_average_shift``): −∂E/∂Q where the
+            density makes the energy stationary.
+        fermi_level_gap: [g] in eV, chemical_potential + ∂E/∂Q of a point where it does not.
         density_residual: [n, 4] of direct training: F(p_ref) − p_ref (e, e Å) or the projected
             gradient ∂E/∂p at p_ref (eV/e, eV/(e Å)).
         scf: health of the solve; None for points without one.
@@ -44,11 +48,13 @@ class Prediction:
     multipoles: Tensor | None = None
     total_charge: Tensor | None = None
     dipole: Tensor | None = None
+    polarization: Tensor | None = None
     polarizability: Tensor | None = None
     electrostatic_potential: Tensor | None = None
     potential_error: Tensor | None = None
     fermi_level: Tensor | None = None
     chemical_potential: Tensor | None = None
+    fermi_level_gap: Tensor | None = None
     density_residual: Tensor | None = None
     scf: ScfReport | None = None
 

@@ -82,6 +82,7 @@ def refuse_mode(point: type[Point], config: ModelConfig, mode: Mode) -> None:
             "Leave training.mode=auto.",
         )
     raise BenchError(
-        f"training.mode={mode.value} does not apply to model={config.name}.",
+        f"training.mode={mode.value} does not apply to model={config.name}: its density is not "
+        "found that way.",
         f"Modes that do: auto, {', '.join(m.value for m in point.modes)}.",
     )

@@ -10,7 +10,7 @@ from torch.nn.functional import softplus
 
 from bench.config import Mode, ModelConfig, Update
 from bench.density.coulomb import Maps
-from bench.models.base import Density, Inputs
+from bench.models.base import FEATURE_OPTIONS, Density, Inputs
 from bench.models.facts import TrainingFacts
 from bench.models.heads import MultipoleHead, ScalarHead
 from bench.models.self_consistent import SelfConsistentPoint
@@ -31,7 +31,9 @@ class ScfFixedPoint(SelfConsistentPoint):
     E = E_sr + E_nonlocal(u) + ½ pᵀAp + v_app·p at the solution (eqs 41, 42).
     """
 
-    options: ClassVar[frozenset[str]] = SelfConsistentPoint.options | {"update", "nonlocal_energy"}
+    options: ClassVar[frozenset[str]] = (
+        SelfConsistentPoint.options | FEATURE_OPTIONS | {"update", "nonlocal_energy"}
+    )
     recommended: ClassVar[Mode] = Mode.staged
     variational: ClassVar[bool] = False
 
@@ -59,11 +61,6 @@ class ScfFixedPoint(SelfConsistentPoint):
             self.nonlinear = NonlinearResponse(
                 scalars, norms.flatten(), widths=norms.shape[1], l_max=self.l_max
             )
-
-    @property
-    def uses_features(self) -> bool:
-        """The density responds to the potential."""
-        return True
 
     def problem(self, inputs: Inputs) -> Problem:
         """p = F(h, B p + b + μ c)."""

@@ -24,7 +24,7 @@ from bench.models.facts import TrainingFacts
 from bench.models.formal_charges import METALS
 from bench.models.heads import MultipoleHead, ScalarHead
 from bench.models.self_consistent import SelfConsistentPoint
-from bench.models.split_charges import edge_vectors, softmax
+from bench.models.split_charges import softmax
 from bench.scf.problem import Linear, Rows
 
 FLOW_CUTOFF = 3.0  # Å: bonds, hydrogen bonds and nearest metal neighbours
@@ -187,7 +187,7 @@ class Flow(nn.Module):
     def forward(self, scalars: Tensor, batch: Batch) -> Tensor:
         """[g, n, n] Laplacian in e/V from scalars [atoms, s]; zero where padded."""
         sender, receiver = batch.edge_index
-        length = torch.linalg.vector_norm(edge_vectors(batch), dim=1, keepdim=True) / self.cutoff
+        length = torch.linalg.vector_norm(batch.edge_vectors(), dim=1, keepdim=True) / self.cutoff
         ends = self.end(scalars)
         hidden = silu(ends[sender] + ends[receiver] + self.length(length))  # same both ways
         envelope = (1 - length.square()).clamp(min=0) ** 3

@@ -20,6 +20,7 @@ from bench.scf.direct import direct_report, solve_bordered
 from bench.scf.implicit import CHORD_STEPS, differentiable, solve_matrix_free, unrolled
 from bench.scf.krylov import KrylovInverse
 from bench.scf.problem import Constraint, Linear, Problem
+from bench.scf.report import nothing_solved
 from bench.scf.solve import Inverse, Solution, dense_inverse, response_range, solve
 
 CHORD_STEPS_FOR_FORCES = 1  # first derivatives; training on forces needs two
@@ -35,8 +36,9 @@ class SelfConsistentPoint(Point):
     predicts: ClassVar[frozenset[str]] = frozenset(
         {"multipoles", "dipole", "fermi_level", "polarizability"}
     )
-    options: ClassVar[frozenset[str]] = frozenset(
+    options: ClassVar[frozenset[str]] = Point.options.union(
         {
+            "dense_limit",
             "solver",
             "tolerance",
             "max_iterations",
@@ -72,8 +74,11 @@ class SelfConsistentPoint(Point):
         """The density by the mode asked for; at a converged one, every derivative is exact."""
         problem = self.problem(inputs)
         if mode is Mode.direct:
-            return self.at_reference(problem, inputs)
-        if mode is Mode.unrolled:
+            density = self.at_reference(problem, inputs)
+            if not inputs.report_response:
+                return density
+            density = replace(density, scf=nothing_solved(inputs.batch.total_charge))
+        elif mode is Mode.unrolled:
             steps, mixing = self.unrolled_steps, self.unrolled_mixing
             solution = unrolled(problem, self.guess(inputs), steps=steps, mixing=mixing)
             density = Density(solution.p, solution.mu, scf=solution.report)
@@ -82,7 +87,7 @@ class SelfConsistentPoint(Point):
         if inputs.report_response and self._dense(inputs):  # matrix-free it would cost too much
             dense = isinstance(inputs.maps, Maps)
             whole = inputs if dense else replace(inputs, maps=self.matrices(inputs.batch))
-            return _with_response(self.problem(whole), density, differentiable=self.training)
+            return _with_response(self.problem(whole), density, differentiable=inputs.training)
         return density
 
     def _dense(self, inputs: Inputs) -> bool:
@@ -93,7 +98,9 @@ class SelfConsistentPoint(Point):
         """Direct training: the energy at the reference density, and what one update changes there.
 
         The energy of the updated density would be no use: what one update leaves wrong, A
-        amplifies a hundredfold.
+        amplifies a hundredfold.  Forces at the reference leave out how the density follows the
+        atoms; without a variational energy that is wrong by some 15 %, which the converged stage
+        has to mend.
         """
         reference = inputs.reference_density(self.config.l_max)
         once = unrolled(problem, reference, steps=1, mixing=1.0)
@@ -117,7 +124,8 @@ class SelfConsistentPoint(Point):
             same = fixed if isinstance(part.rows, slice) else fixed.take(part.rows)
             return dense_inverse(same, p, mu)
 
-        p, mu = differentiable(problem, solution, make_inverse=inverse, steps=self._chord_steps)
+        steps = _chord_steps(inputs)
+        p, mu = differentiable(problem, solution, make_inverse=inverse, steps=steps)
         return Density(p, mu, scf=solution.report)
 
     def _matrix_free(self, problem: Problem, inputs: Inputs) -> Density:
@@ -127,7 +135,7 @@ class SelfConsistentPoint(Point):
             return Density(p, mu, scf=report)
         auto = self.config.solver is Solver.auto
         solution = self._solution(problem, inputs, Solver.krylov if auto else self.config.solver)
-        steps = self._chord_steps
+        steps = _chord_steps(inputs)
         p, mu = differentiable(problem, solution, make_inverse=KrylovInverse, steps=steps)
         return Density(p, mu, scf=solution.report)
 
@@ -150,10 +158,6 @@ class SelfConsistentPoint(Point):
     @property
     def _is_direct(self) -> bool:
         return self.config.solver in (Solver.auto, Solver.direct)
-
-    @property
-    def _chord_steps(self) -> int:
-        return CHORD_STEPS if self.training else CHORD_STEPS_FOR_FORCES
 
     def guess(self, inputs: Inputs) -> Tensor:
         """[g, m] the first density that the configuration asks for."""
@@ -217,6 +221,10 @@ class VariationalPoint(SelfConsistentPoint):
         charge = inputs.maps.charge
         mean = (gradient * charge).sum(1) / charge.sum(1)  # −μ, were it stationary
         return Density(reference, -mean, residual=gradient - mean[:, None] * charge)
+
+
+def _chord_steps(inputs: Inputs) -> int:
+    return CHORD_STEPS if inputs.training else CHORD_STEPS_FOR_FORCES
 
 
 def _with_response(problem: Problem, density: Density, *, differentiable: bool) -> Density:

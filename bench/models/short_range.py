@@ -14,13 +14,16 @@ class ShortRange(Point):
     """E = Σ ε_i; knows neither the field nor the total charge."""
 
     predicts: ClassVar[frozenset[str]] = frozenset()
+    options: ClassVar[frozenset[str]] = frozenset()
     knows_total_charge: ClassVar[bool] = False
 
     def density(self, inputs: Inputs, mode: Mode) -> Density:
         """There is none."""
         raise NotImplementedError("short_range has no density")
 
-    def predict(self, batch: Batch, mode: Mode, *, report_response: bool = False) -> Prediction:
+    def predict(
+        self, batch: Batch, mode: Mode, *, training: bool = False, report_response: bool = False
+    ) -> Prediction:
         """Energy only."""
         baseline = self.baseline(batch)
         site_energies = self.backbone(batch).energy

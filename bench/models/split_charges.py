@@ -46,36 +46,41 @@ class SplitCharges(Point):
         formal = self.formal_of(batch)
         missing = batch.total_charge - batch.per_structure(formal)  # [g]
         weights = softmax(self.weights(nodes, batch.node_attrs)[:, 0], batch)
-        carried = self.transfer(nodes.scalars, edge_vectors(batch), batch.edge_index)  # [e]
+        vectors = batch.edge_vectors()
+        carried = self.transfer(nodes.scalars, vectors, batch.edge_index)  # [e]
         charges = formal + weights * missing[batch.structure]
         charges = charges.index_add(0, receiver, carried).index_add(0, sender, -carried)
-        if self.dipoles is None:
-            return Density(inputs.padded(charges[:, None]))
+        dipoles = None if self.dipoles is None else self.dipoles(nodes)[:, 0]
+        parts = [charges[:, None]] if dipoles is None else [charges[:, None], dipoles]
         return Density(
-            inputs.padded(torch.cat([charges[:, None], self.dipoles(nodes)[:, 0]], dim=1))
+            inputs.padded(torch.cat(parts, dim=1)),
+            polarization=self.polarization(batch, dipoles, carried[:, None] * vectors),
         )
 
     def formal_of(self, batch: Batch) -> Tensor:
         """[n] formal charges in e."""
         return batch.node_attrs.double() @ self.formal
 
-    def polarisation(self, batch: Batch) -> Tensor:
+    def polarization(self, batch: Batch, dipoles: Tensor | None, moved: Tensor) -> Tensor:
         """Dipole of the cell Σ z_i r_i + Σ_edges t (r_j − r_i) + Σ d_i, Cartesian.
 
         Charge that an edge carries moves by the edge's own vector, through the cell's face where
         the edge does.  So the only freedom is where ions are placed: moving one by a lattice
         vector changes the branch by z_i times that vector.  Along open axes it is the dipole.
 
+        Args:
+            batch: the structures.
+            dipoles: [n, 3] in e Å, order (y, z, x); None without.
+            moved: [e, 3] in e Å, charge that each edge carries times its vector.
+
         Returns:
             [g, 3] in e Å; NaN where Q or Σz is not zero, for it would depend on the origin.
         """
-        nodes, formal = self.backbone(batch), self.formal_of(batch)
-        vectors = edge_vectors(batch)
-        carried = self.transfer(nodes.scalars, vectors, batch.edge_index)
+        formal = self.formal_of(batch)
         per_atom = formal[:, None] * batch.positions
-        per_atom = per_atom.index_add(0, batch.edge_index[0], carried[:, None] * vectors)
-        if self.dipoles is not None:
-            per_atom = per_atom + to_cartesian(self.dipoles(nodes)[:, 0])
+        per_atom = per_atom.index_add(0, batch.edge_index[0], moved)
+        if dipoles is not None:
+            per_atom = per_atom + to_cartesian(dipoles)
         charged = batch.per_structure(formal).abs() + batch.total_charge.abs() > NEUTRAL
         return batch.per_structure(per_atom).masked_fill(charged[:, None], math.nan)
 
@@ -108,13 +113,6 @@ class Transfer(nn.Module):
         envelope = (1 - length.square()).clamp(min=0) ** 3
         carried: Tensor = (envelope * self.out(nn.functional.silu(hidden)))[:, 0]
         return carried
-
-
-def edge_vectors(batch: Batch) -> Tensor:
-    """[e, 3] in Å, float64, from an edge's sender to the receiver's image."""
-    sender, receiver = batch.edge_index
-    shifts = torch.einsum("ei,eij->ej", batch.unit_shifts, batch.cell[batch.structure[sender]])
-    return batch.positions[receiver] - batch.positions[sender] + shifts
 
 
 def softmax(values: Tensor, batch: Batch) -> Tensor:

