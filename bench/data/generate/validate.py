@@ -236,9 +236,11 @@ def _noise(
 ) -> dict[str, Any]:
     """What tighter settings change: the label noise, by setting and structure.
 
-    Multipoles are compared only where both calculations were partitioned with the same free atoms.
+    Multipoles are compared only where both calculations were partitioned with the same free atoms;
+    ``multipoles_not_compared`` lists the others.
     """
     result: dict[str, dict[str, dict[str, float]]] = {}
+    left_out = []
     for atoms, label in found:
         uid, kind = atoms.info["reference"], atoms.info["subset"]
         if kind == "displaced":
@@ -251,18 +253,16 @@ def _noise(
                 usual = at_felt_field(series, tight.info["electric_field"][2])
             usual.info.pop("REF_fermi_level", None)  # its zero moves with the cell
         change = compare_frames(usual, tight)
-        if _free_atoms(label) != _free_atoms(labels[uid]):
+        if label["provenance"].get("proatoms") != labels[uid]["provenance"].get("proatoms"):
+            left_out.append(atoms.info["uid"])
             change = {k: v for k, v in change.items() if k not in _OF_THE_PARTITION}
         result.setdefault(kind, {})[uid] = change
     for structures in result.values():
         _add_variation(structures, {uid: plan[uid].get_chemical_formula() for uid in structures})
         for change in structures.values():
             change.update({key: _short(value) for key, value in change.items()})
-    return {"label_noise": result} if result else {}
-
-
-def _free_atoms(label: Label) -> Any:
-    return label["provenance"].get("proatoms")
+    listed = {"multipoles_not_compared": left_out} if left_out else {}
+    return {"label_noise": result, **listed} if result else {}
 
 
 def _add_variation(structures: dict[str, dict[str, float]], formulas: dict[str, str]) -> None:

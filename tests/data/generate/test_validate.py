@@ -158,6 +158,23 @@ def test_a_constant_per_composition_is_no_error(tmp_path, shifts, variations):
     assert found == pytest.approx(variations, rel=1e-9)
 
 
+@pytest.mark.parametrize(("other", "compared"), [("1", True), ("2", False)])
+def test_charges_of_other_free_atoms_are_not_compared(tmp_path, other, compared):
+    label = made_up_label(slab())
+    label["provenance"]["proatoms"] = {"H": "1"}
+    store = store_of(tmp_path, [(slab(), label)])
+    extra = validation_store(store)
+    (variant,) = [a for a in plan_validation(store) if a.info["subset"] == "tighter_cutoff"]
+    extra.write_plan([variant])
+    tight = made_up_label(variant)
+    tight["provenance"]["proatoms"] = {"H": other}
+    extra.write_label(tight)
+    result = validate(store)
+    (change,) = result["label_noise"]["tighter_cutoff"].values()
+    assert ("charge_rms_e" in change) == compared and "force_rms_meV_per_angstrom" in change
+    assert result.get("multipoles_not_compared", []) == ([] if compared else [variant.info["uid"]])
+
+
 def test_a_higher_cell_is_compared_at_the_field_that_it_feels(tmp_path):
     series = in_fields(tmp_path, (-0.1, 0.2))
     frames = [labelled_frame(a, series.read_label(a.info["uid"])) for a in series.plan()]
