@@ -176,7 +176,7 @@ def dimer(distance: float) -> Batch:
 def test_weights_are_the_senders_times_a_smooth_cutoff() -> None:
     batch = dimer(2.0)
     apart = float((batch.positions[0] - batch.positions[1]).norm())
-    cutoff = (1 - (apart / 3.0) ** 2) ** 2
+    cutoff = (1 - (apart / 3.0) ** 2) ** 3
     found = average(r_max=3.0).matrix(batch, torch.tensor([[-9.0], [4.0]], dtype=torch.float64))
     first, second = (math.log(1 + math.exp(x)) * cutoff / 2 for x in (-9.0, 4.0))
     expected = torch.tensor([[[0, second], [first, 0]]], dtype=torch.float64)
@@ -202,7 +202,7 @@ def test_an_atom_is_its_own_neighbour_through_the_cell() -> None:
     atoms.set_cell([2.0, 10.0, 10.0])
     batch = batch_of(labelled(atoms, seed=0), r_max=5.0)
     found = average(r_max=5.0, neighbours=4.0).matrix(batch, torch.zeros(1, 1, dtype=torch.float64))
-    expected = math.log(2) / 2 * sum((1 - (2.0 * n / 5.0) ** 2) ** 2 for n in (1, 2))
+    expected = math.log(2) / 2 * sum((1 - (2.0 * n / 5.0) ** 2) ** 3 for n in (1, 2))
     assert float(found) == pytest.approx(expected, rel=1e-14)
 
 
