@@ -146,8 +146,9 @@ class Trainer:
             for name in (STRESS.name, POLARIZABILITY.name)
         }
         self._stages = make_stages(training, model.recommended)
-        self._direct = any(stage.mode is Mode.direct for stage in self._stages) and model.modes
-        check_reference_density(config.model, bool(self._direct), dataset.frames)
+        modes = {stage.mode for stage in self._stages}
+        self._direct = bool(model.modes) and Mode.direct in modes
+        check_reference_density(config.model, self._direct, dataset.frames)
         self._stable = stable_range(config.model.mixing)
         self._device = next(model.parameters()).device
         generator = torch.Generator().manual_seed(config.seed)

@@ -226,13 +226,10 @@ def check_reference_density(
     else:
         return
     for split in splits:
-        missing = [i for i, a in enumerate(frames[split]) if not _has_label(a, MULTIPOLES.name)]
+        missing = _lacking(frames[split], MULTIPOLES.name)
         if missing:
-            raise BenchError(
-                f"{reason} needs {MULTIPOLES.reference_key}, missing in {len(missing)} of "
-                f"{len(frames[split])} structures of split {split} (first: index {missing[0]}).",
-                f"Add the label, or: {mend}",
-            )
+            told = _told_missing(MULTIPOLES.name, missing, frames[split], split)
+            raise BenchError(f"{reason} needs {told}", f"Add the label, or: {mend}")
 
 
 def refuse_fixed_fermi_level(model: ModelConfig) -> None:
@@ -263,14 +260,26 @@ def _check_labels(name: str, frames: Mapping[str, Sequence[ase.Atoms]]) -> None:
         return
     needed = MULTIPOLES.name if name == POTENTIAL.name else name
     for split, structures in frames.items():
-        missing = [i for i, atoms in enumerate(structures) if not _has_label(atoms, needed)]
+        missing = _lacking(structures, needed)
         enough = name in SOME_HAVE and (split != "train" or len(missing) < len(structures))
         if missing and not enough:
             raise BenchError(
-                f"the loss on {name} needs REF_{needed}, missing in {len(missing)} of "
-                f"{len(structures)} structures of split {split} (first: index {missing[0]}).",
+                f"the loss on {name} needs {_told_missing(needed, missing, structures, split)}",
                 f"Add the label, or switch the loss off: training.loss.{name}=0",
             )
+
+
+def _lacking(structures: Sequence[ase.Atoms], name: str) -> list[int]:
+    return [i for i, atoms in enumerate(structures) if not _has_label(atoms, name)]
+
+
+def _told_missing(
+    name: str, missing: Sequence[int], structures: Sequence[ase.Atoms], split: str
+) -> str:
+    return (
+        f"REF_{name}, missing in {len(missing)} of {len(structures)} structures of split {split} "
+        f"(first: index {missing[0]})."
+    )
 
 
 def _has_label(atoms: ase.Atoms, name: str) -> bool:

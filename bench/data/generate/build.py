@@ -14,7 +14,7 @@ import yaml
 from ase import Atoms
 from ase.io import write
 
-from bench.data.generate.cp2k_input import METALS
+from bench.data.generate.cp2k_input import is_metal
 from bench.data.generate.store import Store, write_atomically
 from bench.density.constants import COULOMB_CONSTANT
 from bench.errors import BenchError
@@ -53,7 +53,7 @@ def labelled_frame(atoms: Atoms, label: dict[str, Any]) -> Atoms:
         frame.info["dipole_mask"] = np.array([0, 0, 1])
     frame.info["electric_field"] = np.array([0.0, 0.0, field])
     frame.info["REF_energy"] = energy
-    if label["fermi_level"] is not None and METALS & set(atoms.get_chemical_symbols()):
+    if label["fermi_level"] is not None and is_metal(atoms):
         frame.info["REF_fermi_level"] = label["fermi_level"]
     if "vacancy_site" in atoms.info:
         frame.info["vacancy_site"] = np.array(atoms.info["vacancy_site"])

@@ -58,6 +58,11 @@ _INSULATOR = Settings(eps_scf=2e-6, electronic_temperature=300, added_orbitals=1
 _OPEN_SHELL = Settings(orbital_transformation=True, eps_scf=3e-5, max_scf=40)
 
 
+def is_metal(atoms: Atoms) -> bool:
+    """Whether any atom is one of ``METALS``."""
+    return not METALS.isdisjoint(atoms.get_chemical_symbols())
+
+
 def attempts(atoms: Atoms) -> list[Settings]:
     """Settings to try in turn: the usual ones, then more careful ones from scratch.
 
@@ -76,7 +81,7 @@ def attempts(atoms: Atoms) -> list[Settings]:
 def _attempts(atoms: Atoms) -> list[Settings]:
     if atoms.info["multiplicity"] > 1:
         return [_OPEN_SHELL, replace(_OPEN_SHELL, max_scf=60, outer_scf=8)]
-    if METALS & set(atoms.get_chemical_symbols()):
+    if is_metal(atoms):
         careful = replace(_METAL, mixing=0.1, mixing_beta=0.5, mixing_vectors=12, max_scf=120)
         return [_METAL, careful]
     usual = _INSULATOR if atoms.pbc.all() else _WATER

@@ -18,7 +18,7 @@ import yaml
 from ase import Atoms
 from ase.io import read
 
-from bench.data.generate.cp2k_input import METALS
+from bench.data.generate.cp2k_input import METALS, is_metal
 from bench.data.labels import SPLITS
 from bench.data.options import whole_numbers
 from bench.errors import BenchError, nearest
@@ -219,7 +219,7 @@ def _states(
         return members
     frame = members[0] if members else _frame(block, load)
     group = members[0].info["group"] if members else numbering.group()
-    metallic = bool(METALS & set(frame.get_chemical_symbols()))
+    metallic = is_metal(frame)
     new = []
     for field, charge in lacking:
         atoms = frame.copy()
