@@ -15,10 +15,9 @@ from ase import Atoms
 from ase.io import write
 
 from bench.data.generate.cp2k_input import is_metal
-from bench.data.generate.store import Store, write_atomically
+from bench.data.generate.store import Store, read_by_hand, write_atomically
 from bench.density.constants import COULOMB_CONSTANT
 from bench.errors import BenchError
-from bench.paths import shipped
 
 _IDENTITY = ("uid", "group", "subset", "split", "trajectory", "total_charge", "multiplicity")
 _STRUCTURES = "structures.extxyz"
@@ -117,15 +116,7 @@ def read_about(folder: Path) -> dict[str, Any]:
             not a text.
     """
     path = folder / "about.yaml"
-    if not path.is_file():
-        raise BenchError(
-            f"{path} does not exist: the card is made from it.",
-            f"Write it as {shipped('datasets') / 'al_water' / 'about.yaml'} is written.",
-        )
-    try:
-        about = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
-        raise BenchError(f"{path} is no YAML: {error}") from error
+    about = read_by_hand(path, use=": the card is made from it")
     missing = [k for k in ("system", "labels") if not isinstance(about, dict) or k not in about]
     if missing:
         raise BenchError(f"{path}: {missing[0]} is missing.", "Required: system, labels.")

@@ -14,15 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from ase import Atoms
 from ase.io import read
 
 from bench.data.generate.cp2k_input import METALS, is_metal
+from bench.data.generate.store import read_by_hand
 from bench.data.labels import SPLITS
 from bench.data.options import whole_numbers
 from bench.errors import BenchError, nearest
-from bench.paths import shipped
 
 _BLOCK_KEYS = ("group", "trajectory", "step", "subset", "fields", "charges", "k_points", "split")
 _RECIPE_KEYS = {"prefix": str, "trajectories": dict, "blocks": list}
@@ -65,13 +64,7 @@ def read_recipe(path: Path) -> Recipe:
     Raises:
         BenchError: no such file, a missing or unknown key, split or subset, or an unreadable value.
     """
-    if not path.is_file():
-        example = shipped("datasets") / "al_water" / path.name
-        raise BenchError(f"{path} does not exist.", f"Write it as {example} is written.")
-    try:
-        raw = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
-        raise BenchError(f"{path} is no YAML: {error}") from error
+    raw = read_by_hand(path)
     for key, kind in _RECIPE_KEYS.items():
         if not isinstance(raw, dict) or not isinstance(raw.get(key), kind):
             raise BenchError(

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
 from ase import Atoms
 from ase.io import read, write
 
 from bench.errors import BenchError
+from bench.paths import shipped
 
 PLAN_KEYS = (
     "uid",
@@ -37,6 +39,25 @@ def write_atomically(path: Path, data: bytes) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.write_bytes(data)
     temporary.replace(path)
+
+
+def read_by_hand(path: Path, *, use: str = "") -> Any:
+    """What a person wrote of a system in YAML, not checked any further.
+
+    Args:
+        path: in the system's folder.
+        use: what it is for, for the message.
+
+    Raises:
+        BenchError: no such file, or no YAML.
+    """
+    if not path.is_file():
+        example = shipped("datasets") / "al_water" / path.name
+        raise BenchError(f"{path} does not exist{use}.", f"Write it as {example} is written.")
+    try:
+        return yaml.safe_load(path.read_text())
+    except yaml.YAMLError as error:
+        raise BenchError(f"{path} is no YAML: {error}") from error
 
 
 @dataclass(frozen=True)
