@@ -21,7 +21,7 @@ from bench.scf.implicit import CHORD_STEPS, differentiable, solve_matrix_free, u
 from bench.scf.krylov import KrylovInverse
 from bench.scf.problem import Constraint, Linear, Problem
 from bench.scf.report import nothing_solved
-from bench.scf.solve import Inverse, Solution, dense_inverse, response_range, solve
+from bench.scf.solve import Inverse, Solution, dense_inverse, solve, with_response
 
 CHORD_STEPS_FOR_FORCES = 1  # first derivatives; training on forces needs two
 
@@ -87,7 +87,15 @@ class SelfConsistentPoint(Point):
         if inputs.report_response and self._dense(inputs):  # matrix-free it would cost too much
             dense = isinstance(inputs.maps, Maps)
             whole = inputs if dense else replace(inputs, maps=self.matrices(inputs.batch))
-            return _with_response(self.problem(whole), density, differentiable=inputs.training)
+            assert density.scf is not None and density.fermi_level is not None
+            report = with_response(
+                self.problem(whole),
+                density.multipoles,
+                density.fermi_level,
+                density.scf,
+                differentiable=inputs.training,
+            )
+            return replace(density, scf=report)
         return density
 
     def _dense(self, inputs: Inputs) -> bool:
@@ -225,15 +233,6 @@ class VariationalPoint(SelfConsistentPoint):
 
 def _chord_steps(inputs: Inputs) -> int:
     return CHORD_STEPS if inputs.training else CHORD_STEPS_FOR_FORCES
-
-
-def _with_response(problem: Problem, density: Density, *, differentiable: bool) -> Density:
-    """Add the extreme eigenvalues of the response to the report; a loss on them needs a graph."""
-    assert density.scf is not None and density.fermi_level is not None
-    with torch.set_grad_enabled(differentiable):
-        low, high = response_range(problem, density.multipoles, density.fermi_level)
-    report = replace(density.scf, response_min=low, response_max=high)
-    return replace(density, scf=report)
 
 
 def _detached(inputs: Inputs, matrices: Callable[[Batch], Maps]) -> Inputs:

@@ -300,15 +300,18 @@ def solve(
     )
 
 
-@torch.no_grad()
-def with_response(problem: Problem, solution: Solution) -> Solution:
-    """The solution with min and max Re λ of the response at it, charge conserved where Q is fixed.
+def with_response(
+    problem: Problem, p: Tensor, mu: Tensor, report: ScfReport, *, differentiable: bool = False
+) -> ScfReport:
+    """The report with min and max Re λ of the response at p, charge conserved where Q is fixed.
 
-    Costs a dense Jacobian and its eigenvalues: for evaluation, not for training steps.  A largest
-    Re λ above 1 is a solution that no iteration reaches: ``report.stable`` is False there.
+    Costs a dense Jacobian and its eigenvalues: for evaluation, or for a loss on them, which needs
+    them differentiable.  A largest Re λ above 1 is a solution that no iteration reaches:
+    ``report.stable`` is False there.
     """
-    low, high = response_range(problem, solution.p, solution.mu)
-    return replace(solution, report=replace(solution.report, response_min=low, response_max=high))
+    with torch.set_grad_enabled(differentiable):
+        low, high = response_range(problem, p, mu)
+    return replace(report, response_min=low, response_max=high)
 
 
 def response_range(problem: Problem, p: Tensor, mu: Tensor) -> tuple[Tensor, Tensor]:

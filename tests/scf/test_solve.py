@@ -161,12 +161,13 @@ def test_response_above_one_is_flagged_unstable(highest: float, stable: bool) ->
     """Newton lands on it, mixing runs away."""
     problem = linear_map([-2.0, 0.1, highest])
     start = torch.zeros(1, 3, dtype=F64)
-    solution = with_response(problem, iterate(problem, Newton(), start))
-    assert solution.report.converged.item()
-    assert solution.report.stable.item() is stable
-    assert solution.report.response_min.item() == pytest.approx(-2.0, abs=1e-10)
-    assert solution.report.response_max.item() == pytest.approx(highest, abs=1e-10)
-    assert solution.report.spectral_radius.item() == pytest.approx(max(2, highest), abs=1e-10)
+    solution = iterate(problem, Newton(), start)
+    report = with_response(problem, solution.p, solution.mu, solution.report)
+    assert report.converged.item()
+    assert report.stable.item() is stable
+    assert report.response_min.item() == pytest.approx(-2.0, abs=1e-10)
+    assert report.response_max.item() == pytest.approx(highest, abs=1e-10)
+    assert report.spectral_radius.item() == pytest.approx(max(2, highest), abs=1e-10)
     slow = iterate(problem, Mixing(0.2), start, max_iterations=2000)
     assert slow.report.converged.item() is stable
 
@@ -183,7 +184,7 @@ def test_response_at_fixed_charge_is_the_slope_of_the_conserving_map() -> None:
         behind = find_fermi_level(problem, solution.p - h * v, solution.mu)[1]
         columns.append(neutral @ (ahead - behind)[0] / (2 * h))
     expected = torch.linalg.eigvals(torch.stack(columns, 1)).real
-    report = with_response(problem, solution).report
+    report = with_response(problem, solution.p, solution.mu, solution.report)
     assert report.response_min.item() == pytest.approx(expected.min().item(), abs=1e-6)
     assert report.response_max.item() == pytest.approx(expected.max().item(), abs=1e-6)
 
