@@ -72,21 +72,63 @@ def test_the_code_counts(monkeypatch):
     assert run_id() != before
 
 
+SOLVE = '''"""Solves."""
+from bench.density.coulomb import Maps
+import math
+
+def solve(maps: Maps, steps: int) -> float:
+    """The answer."""
+    if steps < 1:
+        raise ValueError(f"{steps} steps")
+    return math.sqrt(0.5) * steps  # because
+'''
+
+
 @pytest.fixture
 def package(tmp_path):
     for name in ("data/dataset.py", "models/base.py", "scf/direct.py", "train/loop.py"):
         (tmp_path / name).parent.mkdir()
-        (tmp_path / name).write_text(f"# {name}\n")
+        (tmp_path / name).write_text(f"NAME = {name!r}\n")
+    (tmp_path / "scf/solve.py").write_text(SOLVE)
     return tmp_path
 
 
-def test_code_version_follows_names_and_contents(package):
-    versions = [code_version(package)]
-    (package / "models/base.py").write_text("# changed\n")
-    versions.append(code_version(package))
-    (package / "models/base.py").rename(package / "models/root.py")
-    versions.append(code_version(package))
-    assert len(set(versions)) == 3
+@pytest.mark.parametrize(
+    "old, new",
+    [
+        ('"""Solves."""', '"""Finds the density."""'),
+        ('    """The answer."""\n', ""),
+        ("  # because", "  # for another reason"),
+        ("steps: int) -> float", "steps: int,\n) -> float"),
+        ('f"{steps} steps"', '"too few steps"'),
+        ("from bench.density.coulomb", "from bench.density.maps"),
+    ],
+)
+def test_words_and_form_of_the_code_do_not_count(package, old, new):
+    before = code_version(package)
+    assert old in SOLVE
+    (package / "scf/solve.py").write_text(SOLVE.replace(old, new, 1))
+    assert code_version(package) == before
+
+
+@pytest.mark.parametrize(
+    "old, new",
+    [("0.5", "0.25"), ("steps < 1", "steps < 2"), ("ValueError", "KeyError"), ("math", "cmath")],
+)
+def test_what_decides_a_number_counts(package, old, new):
+    before = code_version(package)
+    (package / "scf/solve.py").write_text(SOLVE.replace(old, new))
+    assert code_version(package) != before
+
+
+def test_the_file_of_a_definition_does_not_count(package):
+    before = code_version(package)
+    (package / "scf/solve.py").rename(package / "scf/solver.py")
+    assert code_version(package) == before
+    moved = package / "models/base.py"
+    moved.write_text(moved.read_text() + SOLVE)
+    (package / "scf/solver.py").unlink()
+    assert code_version(package) == before
 
 
 @pytest.mark.parametrize(
@@ -95,7 +137,7 @@ def test_code_version_follows_names_and_contents(package):
 def test_rooms_that_decide_no_number_do_not_count(package, name):
     before = code_version(package)
     (package / name).parent.mkdir(parents=True, exist_ok=True)
-    (package / name).write_text("# new\n")
+    (package / name).write_text("NEW = 1\n")
     assert code_version(package) == before
 
 
