@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import NamedTuple
 
 from bench.errors import BenchError, nearest
-from bench.termination import terminate_as_interrupt
+from bench.signals import terminate_as_interrupt
 
 
 class Verb(NamedTuple):
@@ -27,10 +27,10 @@ VERBS = {
     "list": Verb("bench.commands.list", "models, systems, presets, metrics: bench list models"),
     "show": Verb("bench.commands.show", "a run's configuration, id and time, without running it"),
     "check": Verb(
-        "bench.check", "probe a model's physics without labels: bench check model=scf_qeq"
+        "bench.commands.check", "probe a model's physics without labels: bench check model=scf_qeq"
     ),
-    "speed": Verb("bench.speed.command", "time of a training step against mace-torch's own model"),
-    "data": Verb("bench.data.cli", "generate, audit or import reference data"),
+    "speed": Verb("bench.commands.speed", "time of a training step against mace-torch's own model"),
+    "data": Verb("bench.commands.data", "generate, audit or import reference data"),
 }
 
 

@@ -8,18 +8,18 @@ import yaml
 from ase.io import write
 from rich.console import Console
 
-from bench.config import RunConfig
+from bench.config.schema import RunConfig
 from bench.data.dataset import dataset_checksum, load_dataset
 from bench.data.statistics import training_means
 from bench.evaluate.metrics import evaluate
-from bench.evaluate.predict import predict_frames
-from bench.identity import Identity, identify, plain
-from bench.mirror import mirrored
+from bench.inference.predict import predict_frames
 from bench.models.registry import build_model
-from bench.provenance import session
 from bench.report.figures import draw_figures
 from bench.report.table import metrics_table
-from bench.results import Diverged, RunFailed, RunFolder, Status
+from bench.runs.folder import Diverged, RunFailed, RunFolder, Status
+from bench.runs.identity import Identity, identify, plain
+from bench.runs.provenance import session
+from bench.runs.wandb_mirror import mirrored
 from bench.train.loop import train
 
 

@@ -4,4 +4,4 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import bench.libraries  # noqa: F401  before a test imports mace by itself
+import bench.mace_import  # noqa: F401  before a test imports mace by itself

@@ -114,7 +114,7 @@ def test_unwritable_results_folder(elsewhere, capsys):
     ("launcher", "extra"), [("slurm", "slurm"), ("submitit_local", "slurm"), ("ray", "ray")]
 )
 def test_a_launcher_that_is_not_installed(launcher, extra, elsewhere, capsys, monkeypatch):
-    monkeypatch.setattr("bench.compose.find_spec", lambda name: None)
+    monkeypatch.setattr("bench.config.compose.find_spec", lambda name: None)
     message = refused(["run", "-m", f"hydra/launcher={launcher}"], capsys)
     assert f"[{extra}]" in message
 

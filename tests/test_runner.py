@@ -11,15 +11,15 @@ from ase.io import read
 
 from bench import runner
 from bench.cli import main
-from bench.compose import compose
-from bench.config import RunConfig
+from bench.config.compose import compose
+from bench.config.schema import RunConfig
 from bench.data.statistics import Baseline, TrainingMeans
 from bench.errors import BenchError
-from bench.evaluate.records import Evaluation, record
+from bench.inference.load import load_facts
 from bench.models.facts import TrainingFacts
-from bench.models.load import load_facts
-from bench.results import Diverged, RunFailed, RunFolder, Status
-from bench.train.interrupt import Interrupted
+from bench.runs.folder import Diverged, RunFailed, RunFolder, Status
+from bench.runs.records import Evaluation, record
+from bench.signals import Interrupted
 
 METRICS_RUN_KEYS = {
     "id",

@@ -15,12 +15,12 @@ import pytest
 import yaml
 from ase.io import read, write
 
-from bench.catalogue import choices
 from bench.cli import main
-from bench.config import SystemConfig
+from bench.config.catalogue import choices
+from bench.config.schema import SystemConfig
 from bench.data.dataset import load_dataset
 from bench.paths import shipped
-from bench.results import RunFolder, Status
+from bench.runs.folder import RunFolder, Status
 
 DATA = shipped("datasets")
 PICTURES = ("png", "pdf")

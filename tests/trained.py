@@ -7,10 +7,10 @@ from pathlib import Path
 import torch
 import yaml
 
-from bench.config import RunConfig, SystemConfig
-from bench.identity import plain
+from bench.config.schema import RunConfig, SystemConfig
 from bench.models.base import Point
-from bench.results import RunFolder
+from bench.runs.folder import RunFolder
+from bench.runs.identity import plain
 from bench.train.checkpoint import BEST
 
 

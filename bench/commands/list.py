@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import fields
 
-from bench.catalogue import axes, choices
-from bench.config import Axes
+from bench.config.catalogue import axes, choices
+from bench.config.schema import Axes
 from bench.errors import BenchError, nearest
 from bench.evaluate.registry import METRICS
 

@@ -11,7 +11,7 @@ from hydra._internal.utils import _run_hydra, get_args_parser
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 
-from bench.compose import (
+from bench.config.compose import (
     CONFIG_NAME,
     check_overrides,
     compose,
@@ -22,7 +22,7 @@ from bench.compose import (
 )
 from bench.errors import BenchError
 from bench.paths import shipped
-from bench.results import RunFailed
+from bench.runs.folder import RunFailed
 
 
 @dataclass

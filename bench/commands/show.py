@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import yaml
 
-from bench.compose import compose
-from bench.config import RunConfig
+from bench.config.compose import compose
+from bench.config.schema import RunConfig
 from bench.data.dataset import Dataset, dataset_checksum, load_dataset
-from bench.identity import identify, plain
-from bench.results import RunFolder
+from bench.runs.folder import RunFolder
+from bench.runs.identity import identify, plain
 
 # Measured on one core with 28 neighbours an atom at r_max 5 Å, two layers, float32: seconds per
 # atom and training step, a constant and a part for each channel.

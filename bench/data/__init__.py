@@ -1,1 +1,1 @@
-"""Reference data: names, units and signs of labels, structures, graphs and splits."""
+"""What a run reads: data sets, their statistics, graphs and batches."""

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-import bench.libraries  # noqa: F401  # isort: skip  before mace
+import bench.mace_import  # noqa: F401  # isort: skip  before mace
 
 import ase
 import numpy as np
@@ -21,11 +21,11 @@ from mace.data.neighborhood import get_neighborhood
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from bench.data import labels as names
-from bench.data.labels import DIPOLE, LABELS, POLARIZABILITY, STRESS
 from bench.density.geometry import Boundary, Geometry
 from bench.density.reciprocal import boundary_of, half_sphere
 from bench.errors import BenchError
+from bench.labels import keys as names
+from bench.labels.keys import DIPOLE, LABELS, POLARIZABILITY, STRESS
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,12 @@ import numpy as np
 import yaml
 from ase.io import read
 
-from bench.config import SystemConfig
-from bench.data import labels as names
-from bench.data.labels import DIPOLE, LABELS, SPLITS
+from bench.config.schema import SystemConfig
 from bench.density.geometry import Boundary
 from bench.density.reciprocal import boundary_of
 from bench.errors import BenchError, nearest
+from bench.labels import keys as names
+from bench.labels.keys import DIPOLE, LABELS, SPLITS
 from bench.paths import shipped
 
 

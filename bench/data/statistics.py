@@ -10,8 +10,8 @@ import ase
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.data import labels as names
-from bench.data.labels import DIPOLE, ENERGY, FERMI_LEVEL, FORCES, MULTIPOLES
+from bench.labels import keys as names
+from bench.labels.keys import DIPOLE, ENERGY, FERMI_LEVEL, FORCES, MULTIPOLES
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from bench.data.labels import CARTESIAN_FROM_E3NN, E3NN_FROM_CARTESIAN
+from bench.labels.keys import CARTESIAN_FROM_E3NN, E3NN_FROM_CARTESIAN
 
 
 def to_cartesian(vectors: Tensor) -> Tensor:

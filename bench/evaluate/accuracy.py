@@ -8,11 +8,11 @@ import ase
 import numpy as np
 
 from bench.data.statistics import TrainingMeans
-from bench.evaluate.quantities import QUANTITIES, Quantity
-from bench.evaluate.records import Evaluation, mark_absent
 from bench.evaluate.registry import ACCURACY
 from bench.evaluate.scoring import Sample, error_records
 from bench.evaluate.selection import converged, subsets
+from bench.labels.quantities import QUANTITIES, Quantity
+from bench.runs.records import Evaluation, mark_absent
 
 
 class Missing(Exception):

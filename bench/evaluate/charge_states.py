@@ -9,9 +9,6 @@ from dataclasses import dataclass, replace
 import ase
 import numpy as np
 
-from bench.data.labels import ENERGY
-from bench.evaluate.quantities import BASELINE_KEY
-from bench.evaluate.records import Evaluation, mark_absent
 from bench.evaluate.registry import (
     CHARGE_CURVATURE,
     CHARGE_DIFFERENCE,
@@ -21,6 +18,9 @@ from bench.evaluate.registry import (
 )
 from bench.evaluate.scoring import Array, Sample, error_records
 from bench.evaluate.selection import charge_name, converged, felt_field, total_charge
+from bench.labels.keys import ENERGY
+from bench.labels.quantities import BASELINE_KEY
+from bench.runs.records import Evaluation, mark_absent
 
 CHARGE_BLIND = "the point does not know the total charge"
 

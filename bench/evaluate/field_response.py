@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import ase
 import numpy as np
 
-from bench.data.labels import DIPOLE, DIPOLE_MASK_KEY
-from bench.evaluate.records import Evaluation, MetricRecord, mark_absent, record
 from bench.evaluate.registry import DIPOLE_SLOPE, FIELD_RESPONSE, INDUCED_DIPOLE, SLOPES
 from bench.evaluate.scoring import Array, Sample, error_records
 from bench.evaluate.selection import charge_name, converged, felt_field, total_charge
+from bench.labels.keys import DIPOLE, DIPOLE_MASK_KEY
+from bench.runs.records import Evaluation, MetricRecord, mark_absent, record
 
 FEWEST_FIELDS = 3
 SAME_FIELD = 1e-6  # V/Å

@@ -10,8 +10,8 @@ from bench.data.statistics import TrainingMeans
 from bench.evaluate.accuracy import accuracy
 from bench.evaluate.charge_states import charge_states
 from bench.evaluate.field_response import field_response
-from bench.evaluate.records import Evaluation
 from bench.evaluate.scf_health import scf_health
+from bench.runs.records import Evaluation
 
 
 def evaluate(frames: Sequence[ase.Atoms], means: TrainingMeans) -> Evaluation:

@@ -14,9 +14,9 @@ from ase.io import read
 from bench.data.statistics import TrainingMeans
 from bench.errors import BenchError
 from bench.evaluate.metrics import evaluate
-from bench.evaluate.records import MetricsFile
 from bench.evaluate.registry import METRICS
-from bench.results import RunFolder
+from bench.runs.folder import RunFolder
+from bench.runs.records import MetricsFile
 
 
 def rescored(folder: Path) -> MetricsFile:

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import ase
 import numpy as np
 
-from bench.evaluate.quantities import non_finite
-from bench.evaluate.records import Evaluation, MetricRecord, record
 from bench.evaluate.registry import SCF_GAP, SCF_RESPONSE, SCF_SOLVE, MetricInfo
 from bench.evaluate.scoring import Array
 from bench.evaluate.selection import converged
+from bench.labels.quantities import non_finite
+from bench.runs.records import Evaluation, MetricRecord, record
 
 # NaN is a Fermi level's way to say that nothing exchanges charge, not a failure.
 MAY_BE_UNDEFINED = frozenset({"PRED_fermi_level"})

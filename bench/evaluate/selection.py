@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import ase
 import numpy as np
 
-from bench.data.labels import DIPOLE, DIPOLE_MASK_KEY, ELECTRIC_FIELD_KEY, TOTAL_CHARGE_KEY
 from bench.density.constants import COULOMB_CONSTANT
+from bench.labels.keys import DIPOLE, DIPOLE_MASK_KEY, ELECTRIC_FIELD_KEY, TOTAL_CHARGE_KEY
 
 NO_APPLIED_FIELD = 1e-3  # V/Å
 

@@ -17,9 +17,9 @@ from mace.modules.blocks import (
 from mace.modules.models import ScaleShiftMACE
 from torch import Tensor, nn
 
-from bench.config import ModelConfig
+from bench.config.schema import ModelConfig
 from bench.data.batch import Batch
-from bench.data.labels import E3NN_FROM_CARTESIAN
+from bench.labels.keys import E3NN_FROM_CARTESIAN
 
 
 @dataclass(frozen=True)

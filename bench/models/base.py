@@ -14,13 +14,13 @@ from typing import ClassVar, TypeAlias, TypeVar
 import torch
 from torch import Tensor, nn
 
-from bench.config import Mode, ModelConfig
+from bench.config.schema import Mode, ModelConfig
 from bench.data.batch import Batch
-from bench.data.labels import FERMI_LEVEL, MULTIPOLES, POLARIZABILITY
 from bench.density.coulomb import Maps, assemble, own_entries
 from bench.density.multipoles import cell_centre, dipole
 from bench.density.operator import CoulombOperator
 from bench.errors import BenchError
+from bench.labels.keys import FERMI_LEVEL, MULTIPOLES, POLARIZABILITY
 from bench.models.backbone import Backbone, NodeFeatures, random_stream
 from bench.models.facts import TrainingFacts, graph_settings
 from bench.models.prediction import Prediction

@@ -9,11 +9,11 @@ from typing import Any
 import ase
 import torch
 
-from bench.config import ModelConfig
+from bench.config.schema import ModelConfig
 from bench.data.batch import Batch, Graph, GraphSettings, build_graph, collate
-from bench.data.labels import MULTIPOLES
 from bench.data.statistics import Baseline, fit_baseline, force_scale, training_means
 from bench.density.coulomb import assemble
+from bench.labels.keys import MULTIPOLES
 
 MIN_NORM = 1e-3  # V, V/Å: a feature that is never larger is not blown up to order one
 

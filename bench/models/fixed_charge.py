@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from bench.config import Mode, ModelConfig
+from bench.config.schema import Mode, ModelConfig
 from bench.errors import BenchError
 from bench.models.base import Density, Inputs, Point
 from bench.models.facts import TrainingFacts

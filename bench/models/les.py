@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import torch
 
-from bench.config import Mode, ModelConfig
+from bench.config.schema import Mode, ModelConfig
 from bench.data.batch import Batch
 from bench.models.facts import TrainingFacts
 from bench.models.local_charges import LocalCharges

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import torch
 
-from bench.config import Mode, ModelConfig
+from bench.config.schema import Mode, ModelConfig
 from bench.models.base import Density, Inputs, Point
 from bench.models.facts import TrainingFacts
 from bench.models.heads import MultipoleHead

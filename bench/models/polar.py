@@ -33,7 +33,7 @@ from mace.modules.field_blocks import (
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from bench.config import Mode, ModelConfig
+from bench.config.schema import Mode, ModelConfig
 from bench.errors import BenchError
 from bench.models.backbone import NodeFeatures
 from bench.models.base import FEATURE_OPTIONS, Density, Inputs, Point

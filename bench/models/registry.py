@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from bench.config import Mode, ModelConfig, RunConfig
+from bench.config.schema import Mode, ModelConfig, RunConfig
 from bench.errors import BenchError, nearest
 from bench.models.base import Point, build_point
 from bench.models.facts import TrainingFacts, gather_facts

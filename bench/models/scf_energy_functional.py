@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from bench.config import Functional, ModelConfig
+from bench.config.schema import Functional, ModelConfig
 from bench.data.batch import Batch
 from bench.density.coulomb import Maps
 from bench.models.backbone import NodeFeatures

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from bench.config import Mode, ModelConfig, Update
+from bench.config.schema import Mode, ModelConfig, Update
 from bench.density.coulomb import Maps
 from bench.models.base import FEATURE_OPTIONS, Density, Inputs
 from bench.models.facts import TrainingFacts

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from bench.config import ModelConfig
+from bench.config.schema import ModelConfig
 from bench.density.coulomb import Maps
 from bench.models.base import Density, Inputs
 from bench.models.facts import TrainingFacts

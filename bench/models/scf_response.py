@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import silu, softplus
 
-from bench.config import Ensemble, Mode, ModelConfig
+from bench.config.schema import Ensemble, Mode, ModelConfig
 from bench.data.batch import Batch
 from bench.density.coulomb import Maps
 from bench.errors import BenchError

@@ -10,7 +10,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from bench.config import Ensemble, Guess, Mode, ModelConfig, Solver
+from bench.config.schema import Ensemble, Guess, Mode, ModelConfig, Solver
 from bench.data.batch import Batch
 from bench.density.coulomb import Maps
 from bench.errors import BenchError

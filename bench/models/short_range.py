@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from bench.config import Mode
+from bench.config.schema import Mode
 from bench.data.batch import Batch
 from bench.models.base import Density, Inputs, Point
 from bench.models.prediction import Prediction

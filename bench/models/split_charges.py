@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from bench.config import Mode, ModelConfig
+from bench.config.schema import Mode, ModelConfig
 from bench.data.batch import Batch
 from bench.density.multipoles import to_cartesian
 from bench.models.base import Density, Inputs, Point

@@ -16,7 +16,7 @@ from bench.report.field_figure import field_figure
 from bench.report.learning import learning_curves, read_log
 from bench.report.parity_figure import parity_figure
 from bench.report.table import load_metrics
-from bench.results import RunFolder
+from bench.runs.folder import RunFolder
 
 # without a date, the same run gives the same file
 FORMATS: dict[str, dict[str, None]] = {"png": {"Software": None}, "pdf": {"CreationDate": None}}

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from bench.data.labels import FERMI_LEVEL
-from bench.evaluate.records import MetricsFile
 from bench.evaluate.registry import (
     ACCURACY,
     CHARGE_STATES,
@@ -15,6 +13,8 @@ from bench.evaluate.registry import (
     SCF_SOLVE,
     SLOPES,
 )
+from bench.labels.keys import FERMI_LEVEL
+from bench.runs.records import MetricsFile
 
 MOST_INDICES = 20
 # what a list of absent metrics calls them, many under one name

@@ -12,8 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from bench.evaluate.quantities import QUANTITIES, Quantity
 from bench.evaluate.selection import converged
+from bench.labels.quantities import QUANTITIES, Quantity
 from bench.report.drawing import NoData, panels, parity, rmse
 
 Pairs = dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]

@@ -13,9 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.errors import BenchError
-from bench.evaluate.records import SCHEMA_VERSION, MetricsFile, RecordDict
 from bench.evaluate.registry import ACCURACY, CHARGE_STATES, FIELD_RESPONSE, Family
 from bench.report.notes import absences, solve_lines, warnings
+from bench.runs.records import SCHEMA_VERSION, MetricsFile, RecordDict
 
 HEADINGS = ("", "unit", "MAE", "RMSE", "95 % of RMSE", "of mean", "n")
 CAPTION = "of mean: RMSE of the training mean; n: structures, series, pairs or triples"

@@ -15,7 +15,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from bench.config import Solver
+from bench.config.schema import Solver
 from bench.errors import BenchError, nearest
 from bench.scf.direct import BorderedInverse, fixed_charge_response, response_extremes
 from bench.scf.krylov import KrylovInverse

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import bench.libraries  # noqa: F401  # isort: skip  before e3nn
+import bench.mace_import  # noqa: F401  # isort: skip  before e3nn
 
 import math
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from graph_longrange.gto_utils import gto_basis_kspace_cutoff
 from graph_longrange.kspace import compute_k_vectors_flat
 from torch import Tensor
 
-from bench.config import ModelConfig
+from bench.config.schema import ModelConfig
 from bench.data.batch import Batch
 from bench.density.coulomb import ALL, Rows
 from bench.density.operator import CoulombOperator

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import bench.libraries  # noqa: F401  # isort: skip  before mace
+import bench.mace_import  # noqa: F401  # isort: skip  before mace
 
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -12,8 +12,8 @@ import torch
 from mace.modules.extensions import PolarMACE
 from torch import Tensor, nn
 
-from bench.compose import compose
-from bench.config import Functional, LossWeights, Update
+from bench.config.compose import compose
+from bench.config.schema import Functional, LossWeights, Update
 from bench.data.batch import Batch
 from bench.models.backbone import build_mace, mace_arguments, random_stream
 from bench.models.base import BACKBONE_OPTIONS, Point, build_point

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import bench.libraries  # noqa: F401  # isort: skip  before mace
+import bench.mace_import  # noqa: F401  # isort: skip  before mace
 
 import contextlib
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ import ase
 import numpy as np
 import torch
 
-from bench.config import ModelConfig
+from bench.config.schema import ModelConfig
 from bench.data.batch import Batch, build_graph, collate
-from bench.data.generate.structures import metal_water_slab
 from bench.errors import BenchError
 from bench.models.facts import TrainingFacts, gather_facts, graph_settings
+from bench.structures import metal_water_slab
 
 SLABS = 4
 ATTEMPTS = 200  # at packing the molecules

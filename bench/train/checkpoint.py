@@ -15,7 +15,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from bench.errors import BenchError
 from bench.models.base import Point
-from bench.results import RunFolder
+from bench.runs.folder import RunFolder
 from bench.train.log import Row
 from bench.train.schedule import LearningRate
 from bench.train.sums import ErrorSums, ScfSums

@@ -11,15 +11,15 @@ import ase
 import torch
 from rich.console import Console
 
-from bench.config import Mode, RunConfig
+from bench.config.schema import Mode, RunConfig
 from bench.data.batch import Batch, make_loader
 from bench.data.dataset import Dataset
-from bench.data.labels import POLARIZABILITY, POTENTIAL, STRESS
 from bench.errors import BenchError
+from bench.labels.keys import POLARIZABILITY, POTENTIAL, STRESS
 from bench.models.base import Point
-from bench.results import Diverged, RunFolder
+from bench.runs.folder import Diverged, RunFolder
+from bench.signals import Interrupted, InterruptFlag, interruptible
 from bench.train.checkpoint import BEST, LAST, Position, TrainingState, load_best
-from bench.train.interrupt import Interrupted, InterruptFlag, interruptible
 from bench.train.log import Row, to_csv
 from bench.train.losses import (
     ERROR_UNITS,

@@ -13,9 +13,10 @@ import ase
 import torch
 from torch import Tensor
 
-from bench.config import Ensemble, Guess, LossWeights, ModelConfig
+from bench.config.schema import Ensemble, Guess, LossWeights, ModelConfig
 from bench.data.batch import Batch
-from bench.data.labels import (
+from bench.errors import BenchError
+from bench.labels.keys import (
     DIPOLE,
     DIPOLE_MASK_KEY,
     ENERGY,
@@ -27,7 +28,6 @@ from bench.data.labels import (
     POTENTIAL,
     STRESS,
 )
-from bench.errors import BenchError
 from bench.models.base import Point
 from bench.models.prediction import Prediction
 from bench.scf.report import ScfReport

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from bench.config import TrainingConfig
+from bench.config.schema import TrainingConfig
 from bench.errors import BenchError
 
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {

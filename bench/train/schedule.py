@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bench.config import Mode, TrainingConfig
+from bench.config.schema import Mode, TrainingConfig
 
 FLOOR = 0.01  # of the learning rate: a step of exactly zero at the end would be wasted
 PLATEAU_FACTOR = 0.5

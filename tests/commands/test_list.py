@@ -5,9 +5,9 @@ from dataclasses import fields
 
 import pytest
 
-from bench.catalogue import axes, choices
 from bench.commands.list import main
-from bench.config import Axes
+from bench.config.catalogue import axes, choices
+from bench.config.schema import Axes
 from bench.errors import BenchError
 from bench.evaluate.registry import METRICS
 

@@ -9,10 +9,10 @@ from omegaconf import OmegaConf
 
 from bench import runner
 from bench.commands.run import Jobs, main
-from bench.compose import compose
-from bench.config import RunConfig
+from bench.config.compose import compose
+from bench.config.schema import RunConfig
 from bench.errors import BenchError
-from bench.results import RunFailed, Status
+from bench.runs.folder import RunFailed, Status
 
 WRONG = BenchError("no such data", "bench data import")
 FAILED = RunFailed(Status.failed, "ValueError: odd", Path("results/x"))

@@ -8,12 +8,12 @@ import pytest
 import yaml
 
 from bench.commands import show
-from bench.compose import compose
-from bench.config import RunConfig
+from bench.config.compose import compose
+from bench.config.schema import RunConfig
 from bench.data.dataset import Dataset
 from bench.errors import BenchError
-from bench.identity import identify
-from bench.results import RunFolder, Status
+from bench.runs.folder import RunFolder, Status
+from bench.runs.identity import identify
 
 CHECKSUM = "d" * 64
 
@@ -108,7 +108,7 @@ def shown(monkeypatch, tmp_path, capsys):
 
 
 def test_the_settings_compose_to_the_same_run_again(shown, tmp_path, monkeypatch):
-    monkeypatch.setattr("bench.rules.find_spec", lambda name: name)  # as if wandb were there
+    monkeypatch.setattr("bench.config.rules.find_spec", lambda name: name)  # as if wandb were there
     argv = ["model=scf_response", "seed=7", "training.mode=direct", "wandb=offline"]
     settings, said = shown(*argv)
     assert settings["training"]["mode"] == "direct" and settings["wandb"] == "offline"

@@ -6,10 +6,10 @@ import torch
 from ase.neighborlist import neighbor_list
 
 from bench.data.batch import GraphSettings, build_graph, collate, make_loader
-from bench.data.labels import LABELS
 from bench.density.geometry import Boundary
 from bench.density.reciprocal import reciprocal_vectors
 from bench.errors import BenchError
+from bench.labels.keys import LABELS
 from tests.structures import bulk, cluster, slab
 
 SETTINGS = GraphSettings((1, 8, 13, 14), 3.0, 1.5, 1.5, torch.float32)

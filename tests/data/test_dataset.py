@@ -7,7 +7,7 @@ import pytest
 import yaml
 from ase.io import write
 
-from bench.config import SystemConfig
+from bench.config.schema import SystemConfig
 from bench.data.dataset import check_field, check_frame, dataset_checksum, load_dataset
 from bench.density.geometry import Boundary
 from bench.errors import BenchError

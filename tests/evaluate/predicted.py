@@ -8,7 +8,7 @@ import ase
 import numpy as np
 
 from bench.data.statistics import TrainingMeans
-from bench.evaluate.records import Evaluation, MetricRecord
+from bench.runs.records import Evaluation, MetricRecord
 
 MEANS = TrainingMeans(
     dipole=[0.0, 0.0, 0.5], fermi_level=1.0, multipoles={"78": [0.1, 0.0, 0.0, 0.2]}

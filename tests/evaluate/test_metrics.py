@@ -8,9 +8,9 @@ from ase.io import read, write
 from bench.data.statistics import TrainingMeans, fit_baseline, training_means
 from bench.errors import BenchError
 from bench.evaluate.metrics import evaluate
-from bench.evaluate.records import SCHEMA_VERSION
 from bench.evaluate.registry import METRICS, MetricInfo
 from bench.evaluate.rescore import rescore, rescored
+from bench.runs.records import SCHEMA_VERSION
 from tests.evaluate.predicted import MEANS, frame, solved, value
 from tests.report.synthetic import predict, reference
 

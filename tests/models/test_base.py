@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench.config import Axes, Ensemble, Functional, Guess, ModelConfig, Solver, Update
+from bench.config.schema import Axes, Ensemble, Functional, Guess, ModelConfig, Solver, Update
 from bench.density.constants import COULOMB_CONSTANT
 from bench.errors import BenchError
 from bench.models.base import Inputs, Point, build_point, refuse_unused_options

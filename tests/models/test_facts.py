@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from bench.config import ModelConfig
+from bench.config.schema import ModelConfig
 from bench.density.constants import COULOMB_CONSTANT
 from bench.models.facts import MIN_NORM, TrainingFacts, gather_facts, graph_settings
 from tests.structures import bulk, cluster, labelled, slab

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import torch
 
-from bench.config import LossWeights
+from bench.config.schema import LossWeights
 from bench.models.base import build_point
 from bench.models.facts import gather_facts
 from bench.models.les import Les

@@ -11,7 +11,7 @@ import pytest
 import torch
 from scipy.special import erf
 
-from bench.config import Functional, Mode, ModelConfig, Update
+from bench.config.schema import Functional, Mode, ModelConfig, Update
 from bench.data.batch import Batch, build_graph, collate
 from bench.density.constants import COULOMB_CONSTANT
 from bench.models.base import Point, build_point

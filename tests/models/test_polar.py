@@ -10,7 +10,7 @@ import pytest
 import torch
 from mace.modules.field_blocks import AgnosticEmbeddedOneBodyVariableUpdate
 
-from bench.config import Mode
+from bench.config.schema import Mode
 from bench.errors import BenchError
 from bench.models.base import Inputs, build_point
 from bench.models.facts import gather_facts

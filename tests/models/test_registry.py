@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from bench.catalogue import choices
-from bench.config import Mode, RunConfig, TrainingConfig
+from bench.config.catalogue import choices
+from bench.config.schema import Mode, RunConfig, TrainingConfig
 from bench.errors import BenchError
 from bench.models.base import Point
 from bench.models.facts import gather_facts

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench.config import Mode
+from bench.config.schema import Mode
 from bench.models.base import Inputs
 from bench.models.scf_fixed_point import MIN_RESPONSE, RESPONSE_SCALE, ScfFixedPoint
 from bench.models.updates import Seen

@@ -13,7 +13,7 @@ from ase.build import bulk as crystal
 from ase.build import molecule
 from torch import Tensor
 
-from bench.config import Ensemble, Mode
+from bench.config.schema import Ensemble, Mode
 from bench.density.coulomb import Maps, coulomb_energy
 from bench.errors import BenchError
 from bench.models.base import Inputs, Point

@@ -11,7 +11,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench.config import Ensemble, Guess, Mode, ModelConfig, RunConfig, Solver, TrainingConfig
+from bench.config.schema import (
+    Ensemble,
+    Guess,
+    Mode,
+    ModelConfig,
+    RunConfig,
+    Solver,
+    TrainingConfig,
+)
 from bench.density.constants import COULOMB_CONSTANT
 from bench.errors import BenchError
 from bench.models.base import Point

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from bench.config import Mode
+from bench.config.schema import Mode
 from bench.models.base import Point
 from tests.models.test_points import batch_of, build
 from tests.structures import bulk, slab

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ase
 import numpy as np
 
-from bench.config import SystemConfig
+from bench.config.schema import SystemConfig
 from bench.data.dataset import load_dataset
 from bench.data.statistics import Baseline
 

@@ -6,8 +6,8 @@ import pytest
 from rich.console import Console
 
 from bench.errors import BenchError
-from bench.evaluate.records import MetricsFile, record
 from bench.report.table import load_metrics, metrics_table, tabulate
+from bench.runs.records import MetricsFile, record
 
 RUN = {"system": "pt_water", "model": "scf_qeq", "preset": "quick", "seed": 0}
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from bench.config import Solver
+from bench.config.schema import Solver
 from bench.errors import BenchError
 from bench.scf.direct import solve_bordered
 from bench.scf.problem import FixedPoint, Problem, Rows

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from bench.config import Solver, Update
+from bench.config.schema import Solver, Update
 from bench.errors import BenchError
 from bench.speed.solvers import Contest
 from bench.speed.steps import mace_data

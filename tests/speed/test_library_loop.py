@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench.config import ModelConfig
+from bench.config.schema import ModelConfig
 from bench.data.batch import Batch, GraphSettings, build_graph, collate
 from bench.density.operator import CoulombOperator
 from bench.speed.library_loop import LibraryMaps

@@ -8,7 +8,7 @@ import pytest
 import torch
 from graph_longrange.features import GTOElectrostaticFeatures
 
-from bench.config import Solver, Update
+from bench.config.schema import Solver, Update
 from bench.models.base import Inputs
 from bench.scf.implicit import unrolled
 from bench.speed import solvers

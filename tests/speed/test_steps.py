@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from bench.config import Functional, Update
+from bench.config.schema import Functional, Update
 from bench.data.batch import GraphSettings, build_graph, collate
 from bench.errors import BenchError
 from bench.models.registry import point_names

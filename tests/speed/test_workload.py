@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from bench.data.labels import LABELS
 from bench.density.geometry import Boundary
 from bench.errors import BenchError
+from bench.labels.keys import LABELS
 from bench.speed import workload as module
 from bench.speed.workload import Workload, workload
 

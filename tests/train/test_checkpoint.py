@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from bench.errors import BenchError
-from bench.results import RunFolder
+from bench.runs.folder import RunFolder
 from bench.train.checkpoint import BEST, LAST, Position, load_best, read_checkpoint
 from bench.train.loop import Trainer
 from bench.train.sums import ErrorSums, ScfSums

@@ -11,13 +11,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench.config import Ensemble, Guess, LossWeights, Mode, ModelConfig, RunConfig
+from bench.config.schema import Ensemble, Guess, LossWeights, Mode, ModelConfig, RunConfig
 from bench.errors import BenchError
 from bench.models.registry import build_model
-from bench.results import RunFolder
+from bench.runs.folder import RunFolder
+from bench.signals import Interrupted
 from bench.train import loop
 from bench.train.checkpoint import BEST, LAST, load_best, read_checkpoint
-from bench.train.interrupt import Interrupted
 from bench.train.loop import Trainer
 from bench.train.losses import check_reference_density, refuse_fixed_fermi_level
 from tests.models.test_points import batch_of, build, tiny_config

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from bench.config import LossWeights
+from bench.config.schema import LossWeights
 from bench.data.batch import Batch, build_graph, collate
 from bench.errors import BenchError
 from bench.models.prediction import Prediction

@@ -9,7 +9,7 @@ import torch
 from mace.tools.scripts_utils import get_params_options
 from torch import nn
 
-from bench.config import TrainingConfig
+from bench.config.schema import TrainingConfig
 from bench.errors import BenchError
 from bench.train.optimizer import average_weights, check_complete, make_optimizer, parameter_groups
 from tests.models.test_points import build

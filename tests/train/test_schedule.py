@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from bench.config import Mode, TrainingConfig
+from bench.config.schema import Mode, TrainingConfig
 from bench.train.schedule import FLOOR, PLATEAU_PATIENCE, LearningRate, make_stages, stage_of
 
 

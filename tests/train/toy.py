@@ -11,11 +11,11 @@ import torch
 from rich.console import Console
 from torch import Tensor, nn
 
-from bench.config import Mode, ModelConfig, RunConfig, SystemConfig, TrainingConfig
+from bench.config.schema import Mode, ModelConfig, RunConfig, SystemConfig, TrainingConfig
 from bench.data.batch import Batch, GraphSettings, build_graph, collate
 from bench.data.dataset import Dataset
 from bench.models.prediction import Prediction
-from bench.results import RunFolder
+from bench.runs.folder import RunFolder
 from bench.scf.report import ScfReport
 from bench.train.loop import TrainingOutcome, train
 from tests.structures import cluster, labelled

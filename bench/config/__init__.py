@@ -1,0 +1,1 @@
+"""What a run is configured by: the schema of its keys, named choices, rules, options of verbs."""

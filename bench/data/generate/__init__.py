@@ -1,1 +1,0 @@
-"""Reference calculations: structures, CP2K input and output, density partition."""

@@ -1,0 +1,137 @@
+"""Where a run's numbers came from: code, packages, hardware, commands and their time."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import datetime, timezone
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from bench.config.schema import RunConfig
+from bench.paths import PACKAGE
+from bench.runs.folder import RunFolder
+from bench.runs.identity import Identity
+
+_FILE = "provenance.json"
+_PACKAGES = ("torch", "mace-torch", "e3nn", "graph-longrange", "ase", "numpy", "scipy")
+
+
+class Session:
+    """One start of a run; a run that was interrupted has one for each time it was started.
+
+    Args:
+        folder: of the run; provenance.json there keeps the earlier sessions.
+        identity: of the run.
+        config: of the run.
+    """
+
+    def __init__(self, folder: RunFolder, identity: Identity, config: RunConfig) -> None:
+        self._folder, self._config = folder, config
+        self._clock = time.perf_counter()
+        command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+        started = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        self._this: dict[str, Any] = {"command": command, "started": started, "seconds": 0.0}
+        earlier = read(folder).get("sessions", [])
+        self.content: dict[str, Any] = {
+            **asdict(identity),
+            **surroundings(config.device),
+            "sessions": [*earlier, self._this],
+        }
+        self.save()
+
+    def save(self) -> None:
+        """Write provenance.json with the seconds so far."""
+        self._this["seconds"] = round(time.perf_counter() - self._clock, 1)
+        self._folder.write_json(_FILE, self.content)
+
+    def run(self) -> dict[str, Any]:
+        """The ``run`` entry of metrics.json."""
+        self.save()
+        config, content = self._config, self.content
+        return {
+            "id": content["run_id"],
+            "model": config.model.name,
+            "system": config.system.name,
+            "preset": config.preset,
+            "seed": config.seed,
+            **{key: content[key] for key in ("data_checksum", "code_version")},
+            **{key: content[key] for key in ("packages", "hardware")},
+            "seconds": round(sum(each["seconds"] for each in content["sessions"]), 1),
+        }
+
+
+@contextmanager
+def session(folder: RunFolder, identity: Identity, config: RunConfig) -> Iterator[Session]:
+    """A session whose seconds are written however the block ends."""
+    this = Session(folder, identity, config)
+    try:
+        yield this
+    finally:
+        this.save()
+
+
+def read(folder: RunFolder) -> dict[str, Any]:
+    """What provenance.json says; empty where a run has not started."""
+    file = folder.path / _FILE
+    content: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {}
+    return content
+
+
+def surroundings(device: str) -> dict[str, Any]:
+    """Code, packages and hardware of this process, as plain types."""
+    return {
+        "git": git_commit(),
+        "python": platform.python_version(),
+        "packages": {name: metadata.version(name) for name in _PACKAGES},
+        "hardware": hardware(device),
+    }
+
+
+def git_commit() -> dict[str, Any] | None:
+    """Commit of the checkout and whether files differ from it; None outside of a checkout.
+
+    A package installed inside somebody else's repository is not part of it.
+    """
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(PACKAGE), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        git("ls-files", "--error-unmatch", "__init__.py")
+        return {"commit": git("rev-parse", "HEAD"), "changed": bool(git("status", "--porcelain"))}
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def hardware(device: str) -> dict[str, Any]:
+    """Processor, cores, threads and, where it is used, the accelerator."""
+    import torch
+
+    used = torch.cuda.get_device_name(device) if device.startswith("cuda") else None
+    return {
+        "cpu": _cpu_model(),
+        "cores": len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "device": device,
+        "accelerator": used,
+    }
+
+
+def _cpu_model() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.is_file() else []
+    models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return models[0] if models else platform.processor() or platform.machine()

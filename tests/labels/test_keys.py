@@ -1,0 +1,44 @@
+"""One table of names, units and orders; the shipped cards agree with it."""
+
+import numpy as np
+import pytest
+import yaml
+
+from bench.labels.keys import CARTESIAN_FROM_E3NN, E3NN_FROM_CARTESIAN, IDENTITY_KEYS, LABELS
+from bench.paths import shipped
+from tests.structures import cluster
+
+CARDS = sorted(shipped("datasets").glob("*/card.yaml"))
+
+
+def test_orders_of_vectors_are_inverse():
+    xyz = np.array([1.0, 2.0, 3.0])
+    yzx = np.array([2.0, 3.0, 1.0])
+    assert np.array_equal(xyz[E3NN_FROM_CARTESIAN], yzx)
+    assert np.array_equal(yzx[CARTESIAN_FROM_E3NN], xyz)
+
+
+def test_atomic_multipoles_add_up_to_the_dipole_in_the_documented_order():
+    atoms = cluster()
+    charges, vectors = np.split(atoms.arrays["REF_multipoles"], [1], axis=1)
+    dipole = (charges * atoms.positions + vectors[:, CARTESIAN_FROM_E3NN]).sum(0)
+    np.testing.assert_allclose(dipole, atoms.info["REF_dipole"], rtol=0, atol=1e-12)
+
+
+def test_keys_differ_between_labels_and_sources():
+    keys = [key for x in LABELS.values() for key in (x.reference_key, x.predicted_key)]
+    assert len(set(keys)) == 2 * len(LABELS) == 14
+    assert LABELS["fermi_level"].reference_key == "REF_fermi_level"
+    assert LABELS["multipoles"].predicted_key == "PRED_multipoles"
+    assert not {key.casefold() for key in keys} & set(IDENTITY_KEYS)
+
+
+@pytest.mark.parametrize("path", CARDS, ids=lambda path: path.parent.name)
+def test_shipped_cards_state_the_same_units(path):
+    units = {
+        key: entry["unit"] for key, entry in yaml.safe_load(path.read_text())["labels"].items()
+    }
+    known = {label.reference_key: label.unit for label in LABELS.values()}
+    shared = units.keys() & known.keys()
+    assert {"REF_energy", "REF_forces", "REF_multipoles"} <= shared
+    assert {key: units[key] for key in shared} == {key: known[key] for key in shared}

@@ -1,0 +1,89 @@
+"""Every probe on every point, small and with random weights: what is exact has to hold."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench.models.self_consistent import SelfConsistentPoint
+from bench.probes import drift
+from bench.probes.expected import EXPECTED
+from bench.probes.registry import PROBES
+from bench.probes.result import ProbeResult, Verdict
+from bench.probes.subject import Subject
+from tests.models.test_points import POINTS, build
+from tests.probes.toys import value
+
+EXACT = [name for name, probe in PROBES.items() if not probe.learned]
+
+
+@pytest.fixture(scope="module", params=POINTS)
+def subject(request) -> Subject:
+    return Subject.of(build(request.param), trained=False)
+
+
+@pytest.fixture(scope="module")
+def results(subject) -> dict[str, ProbeResult]:
+    steps, drift.STEPS = drift.STEPS, 10
+    try:
+        return {name: probe.run(subject) for name, probe in PROBES.items()}
+    finally:
+        drift.STEPS = steps
+
+
+def test_what_is_exact_passes_or_is_declared(subject, results):
+    declared = EXPECTED.get(subject.point, {})
+    for name in EXACT:
+        assert results[name].verdict is not Verdict.failed, results[name]
+        for measurement in results[name].measurements:
+            assert measurement.within or measurement.name in declared, measurement
+
+
+def test_declared_measurements_are_measured_once(subject, results):
+    names = [m.name for result in results.values() for m in result.measurements]
+    assert len(names) == len(set(names))
+    assert set(EXPECTED.get(subject.point, {})) <= set(names)
+
+
+def test_iterations_from_all_starts_are_few(subject, results):
+    if not isinstance(subject.model, SelfConsistentPoint):
+        pytest.skip("nothing is self-consistent")
+    assert value(results["starts"], "density by start, newton") < 1e-8
+    assert value(results["starts"], "density by start, anderson") < 1e-8
+    assert value(results["starts"], "most iterations, newton") <= 8
+    assert 1 < value(results["starts"], "most iterations, anderson") <= 24
+
+
+def probed(name: str, probe: str) -> ProbeResult:
+    return PROBES[probe].run(Subject.of(build(name), trained=True))
+
+
+@pytest.mark.parametrize("name", ["scf_qeq", "scf_energy_functional", "scf_fixed_point"])
+def test_charge_flows_along_a_chain_of_molecules_in_conductors(name):
+    result = probed(name, "chain")
+    assert result.verdict is Verdict.finding
+    assert 2.0 < value(result, "chain exponent") < 3.0
+
+
+def test_scf_response_insulates_along_molecules_and_screens_in_metals():
+    chain, screening = probed("scf_response", "chain"), probed("scf_response", "screening")
+    assert chain.verdict is screening.verdict is Verdict.passed
+    assert 0.95 < value(chain, "chain exponent") < 1.2
+    assert value(screening, "unscreened potential") < 0.2
+
+
+def test_qeq_leaves_fractions_on_distant_ions_that_attract_by_coulombs_law():
+    result = probed("scf_qeq", "dissociation")
+    assert result.verdict is Verdict.finding
+    assert value(result, "error of Coulomb's law") < 1e-9
+
+
+@pytest.mark.parametrize("name", ["fixed_charge", "split_charges"])
+def test_formal_charges_stay_whole(name):
+    result = probed(name, "dissociation")
+    assert result.verdict is Verdict.passed
+    assert value(result, "charge of the anion") == pytest.approx(-1.0, abs=1e-12)
+
+
+@pytest.mark.parametrize("probe", ["dissociation", "chain", "screening", "zero field", "starts"])
+def test_short_range_has_no_density_to_probe(probe):
+    assert probed("short_range", probe).verdict is Verdict.not_applicable

@@ -1,0 +1,36 @@
+"""Importing the models leaves torch's protection against pickles switched on."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = """
+import sys, {module}, torch
+try:
+    torch.load(sys.argv[1])
+except Exception as error:
+    print(type(error).__name__)
+else:
+    print("loaded")
+"""
+
+
+class Malicious:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return print, ("executed",)
+
+
+@pytest.mark.parametrize(
+    "module", ["bench.data.batch", "bench.models.registry", "bench.commands.speed"]
+)
+def test_a_foreign_pickle_is_refused(module: str, tmp_path: Path) -> None:
+    path = tmp_path / "foreign.pt"
+    path.write_bytes(pickle.dumps(Malicious()))
+    command = [sys.executable, "-W", "ignore", "-c", SCRIPT.format(module=module), str(path)]
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert output.strip() == "UnpicklingError"
