@@ -204,7 +204,7 @@ def test_help_of_one_verb_is_about_this_verb(capsys, words, lines, option):
 
 def test_a_new_free_atom_joins_the_others(tmp_path, monkeypatch):
     install_stand_in(tmp_path / "bin", monkeypatch)
-    monkeypatch.setenv("CP2K_DATA_DIR", str(Path(__file__).parent / "recorded"))
+    monkeypatch.setenv("CP2K_DATA_DIR", str(Path(__file__).parents[1] / "reference/recorded"))
     path = tmp_path / "proatoms.npz"
     assert proatoms.make_proatoms(["Si"], path) == path
     made = load_proatoms(path)
