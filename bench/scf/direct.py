@@ -154,7 +154,7 @@ def fixed_charge_response(
     weight = torch.where(bordered, weight, torch.ones_like(weight))
     flow = torch.einsum("gi,gij->gj", charge, response) / weight[:, None]  # −∂μ/∂p
     projected = response - column[:, :, None] * flow[:, None, :]
-    trace = projected.diagonal(dim1=1, dim2=2).sum(1)
+    trace = (projected.diagonal(dim1=1, dim2=2) * mask).sum(1)  # padded rows may hold anything
     mean = trace / (mask.sum(1) - 1).clamp(min=1)
     outer = charge[:, :, None] * charge[:, None, :] / charge.square().sum(1)[:, None, None]
     return torch.where(bordered[:, None, None], projected + mean[:, None, None] * outer, response)

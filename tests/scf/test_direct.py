@@ -131,6 +131,20 @@ def test_response_extremes_ignore_padding(spectrum: tuple[float, ...]) -> None:
     assert low[2].isnan() and high[2].isnan()
 
 
+def test_fixed_charge_response_does_not_see_the_padding() -> None:
+    """Eigenvalues alone and beside a larger structure, padded by rows of the identity."""
+    generator = torch.Generator().manual_seed(4)
+    response = -torch.rand(1, 3, 3, dtype=F64, generator=generator)
+    charge, mask = torch.tensor([[1.0, 0.0, 1.0]], dtype=F64), yes(1, 3)
+    alone = response_extremes(fixed_charge_response(response, -charge, charge, yes(1), mask), mask)
+    padded = torch.eye(7, dtype=F64)[None].clone()
+    padded[:, :3, :3] = response
+    wide = torch.cat([charge, torch.zeros(1, 4, dtype=F64)], 1)
+    mask = torch.arange(7)[None] < 3
+    beside = response_extremes(fixed_charge_response(padded, -wide, wide, yes(1), mask), mask)
+    torch.testing.assert_close(torch.cat(beside), torch.cat(alone), rtol=0, atol=1e-13)
+
+
 def test_fixed_charge_response_is_that_of_neutral_changes() -> None:
     """For p = F(p, μ(p)) at fixed charge: the finite spectrum is that of the map on neutral p."""
     generator = torch.Generator().manual_seed(3)
