@@ -8,8 +8,7 @@ from collections.abc import Sequence
 import ase
 import numpy as np
 
-from bench.density.constants import COULOMB_CONSTANT
-from bench.labels.keys import DIPOLE, DIPOLE_MASK_KEY, ELECTRIC_FIELD_KEY, TOTAL_CHARGE_KEY
+from bench.labels.keys import APPLIED_FIELD_KEY, ELECTRIC_FIELD_KEY, TOTAL_CHARGE_KEY
 
 NO_APPLIED_FIELD = 1e-3  # V/Å
 
@@ -38,18 +37,11 @@ def felt_field(atoms: ase.Atoms) -> np.ndarray:
 def without_applied_field(atoms: ase.Atoms) -> bool:
     """Whether nobody applied a field to it.
 
-    A slab calculated in a periodic cell feels its images' dipoles, E = E_app + 4π k_e μ_z / V, so
-    that a small felt field is all its own (datasets/README.md).  A felt field of zero counts, too.
+    A slab calculated in a periodic cell feels its images' dipoles beside the field that was applied
+    (datasets/README.md), so the data state both; where they state one only, it is the one felt.
     """
-    field = felt_field(atoms)
-    if np.linalg.norm(field) < NO_APPLIED_FIELD:
-        return True
-    mask = np.atleast_1d(atoms.info.get(DIPOLE_MASK_KEY, [0, 0, 0]))
-    if atoms.pbc.tolist() != [True, True, False] or not mask[2]:
-        return False
-    dipole_z = np.atleast_1d(atoms.info[DIPOLE.reference_key])[2]
-    images = 4.0 * np.pi * COULOMB_CONSTANT * dipole_z / atoms.cell.volume
-    return bool(np.linalg.norm(field - [0.0, 0.0, images]) < NO_APPLIED_FIELD)
+    applied = atoms.info.get(APPLIED_FIELD_KEY, felt_field(atoms))
+    return bool(np.linalg.norm(applied) < NO_APPLIED_FIELD)
 
 
 def subsets(frames: Sequence[ase.Atoms]) -> dict[str, list[int]]:

@@ -67,6 +67,7 @@ POTENTIAL = Label("electrostatic_potential", "V", True, 1, "at each atom, from i
 # What every structure must state, beside its labels.
 TOTAL_CHARGE_KEY = "total_charge"  # e
 ELECTRIC_FIELD_KEY = "electric_field"  # V/Å, Cartesian, felt by the system
+APPLIED_FIELD_KEY = "applied_field"  # V/Å, Cartesian, what the calculation was given
 DIPOLE_MASK_KEY = "dipole_mask"  # 1 where the component of the dipole is defined
 MULTIPLICITY_KEY = "multiplicity"
 IDENTITY_KEYS = ("uid", "group", "subset", "split", "trajectory")

@@ -16,6 +16,7 @@ from ase.io import write
 
 from bench.density.constants import COULOMB_CONSTANT
 from bench.errors import BenchError
+from bench.labels.keys import APPLIED_FIELD_KEY, ELECTRIC_FIELD_KEY
 from bench.reference.cp2k_input import is_metal
 from bench.reference.store import Store, read_by_hand, write_atomically
 
@@ -42,15 +43,17 @@ def labelled_frame(atoms: Atoms, label: dict[str, Any]) -> Atoms:
     slab = not atoms.pbc.all()
     frame = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=[True, True, not slab])
     frame.info = {key: atoms.info[key] for key in _IDENTITY}
-    energy, field = label["energy"], 0.0
+    energy, applied = label["energy"], np.array([0.0, 0.0, float(atoms.info["field"])])
+    felt = applied.copy()
     if slab:
         per_dipole = 4 * np.pi * COULOMB_CONSTANT / atoms.get_volume()  # V/Å per e Å
         dipole = label["dipole_z"]
         energy -= 0.5 * per_dipole * dipole**2
-        field = float(atoms.info["field"]) + per_dipole * dipole
+        felt[2] += per_dipole * dipole
         frame.info["REF_dipole"] = np.array([0.0, 0.0, dipole])
         frame.info["dipole_mask"] = np.array([0, 0, 1])
-    frame.info["electric_field"] = np.array([0.0, 0.0, field])
+    frame.info[ELECTRIC_FIELD_KEY] = felt
+    frame.info[APPLIED_FIELD_KEY] = applied
     frame.info["REF_energy"] = energy
     if label["fermi_level"] is not None and is_metal(atoms):
         frame.info["REF_fermi_level"] = label["fermi_level"]

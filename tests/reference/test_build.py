@@ -37,6 +37,7 @@ def test_a_slab_feels_its_images():
     volume = atoms.get_volume()
     felt = 0.1 + 4 * np.pi * COULOMB_CONSTANT * 0.3 / volume
     assert frame.info["electric_field"] == pytest.approx([0, 0, felt])
+    assert frame.info["applied_field"].tolist() == [0, 0, 0.1]
     assert frame.info["REF_energy"] == pytest.approx(
         -100.0 - 2 * np.pi * COULOMB_CONSTANT * 0.09 / volume
     )
@@ -69,6 +70,7 @@ def test_a_crystal_has_no_dipole_and_its_energy_is_untouched():
     assert frame.info["REF_energy"] == -50.0
     assert "REF_dipole" not in frame.info and "REF_fermi_level" not in frame.info
     assert frame.info["electric_field"].tolist() == [0, 0, 0]
+    assert frame.info["applied_field"].tolist() == [0, 0, 0]
     assert frame.info["vacancy_site"].tolist() == [1, 2, 3]
 
 
