@@ -47,7 +47,7 @@ def test_what_is_left_of_the_charge_is_spread_uniformly(atoms: ase.Atoms, rest: 
     formal = {1: 1.0, 8: -2.0, 13: 0.0, 14: 4.0}
     expected = torch.tensor([[formal[z] + rest] for z in atoms.numbers], dtype=torch.float64)
     found = model(batch_of(model, atoms)).multipoles
-    torch.testing.assert_close(found, expected, rtol=0, atol=1e-14)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
 
 
 def test_energy_is_short_range_plus_the_interaction_of_gaussians_and_field() -> None:

@@ -48,10 +48,10 @@ def test_vectors_are_combined_and_turn_with_the_features() -> None:
     head, features = VectorHead(5, outputs=2), nodes()
     found = head(features)
     expected = sum(features.vectors[:, v, None] * head.weight[v, :, None] for v in range(5))
-    torch.testing.assert_close(found, expected, rtol=0, atol=1e-14)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
     turn = torch.linalg.qr(features.vectors[0, :3])[0]
     turned = head(NodeFeatures(features.energy, features.scalars, features.vectors @ turn.T))
-    torch.testing.assert_close(turned, found @ turn.T, rtol=0, atol=1e-14)
+    torch.testing.assert_close(turned, found @ turn.T, rtol=0, atol=1e-12)
 
 
 def test_without_vectors_there_are_no_dipoles() -> None:

@@ -114,7 +114,7 @@ def test_every_atom_responds_to_the_fermi_level(name: str, weakest: float | None
     if name == "scf_fixed_point" and weakest is not None:
         close(drop, torch.full_like(drop, 2 * MIN_RESPONSE))
     others = column[inputs.maps.mask & ~inputs.maps.charge.bool()]
-    assert float(others.abs().max()) < (1e-14 if name == "scf_fixed_point" else 1.0)
+    assert float(others.abs().max()) < (1e-12 if name == "scf_fixed_point" else 1.0)
 
 
 @pytest.mark.parametrize("name", ["scf_fixed_point", *NONLINEAR])
@@ -145,7 +145,7 @@ def test_the_nonlocal_energy_adds_to_the_energy_and_not_to_the_density() -> None
     batch = batch_of(whole, *FRAMES)
     inputs = inputs_of(whole, *FRAMES)
     found, expected = whole(batch), bare(batch)
-    close(found.multipoles, expected.multipoles, 1e-13)
+    close(found.multipoles, expected.multipoles, 1e-12)
     with torch.no_grad():
         added = whole.internal_energy(inputs, whole.density(inputs, Mode.implicit))
     close(found.energy - expected.energy, added, 1e-9)

@@ -73,7 +73,7 @@ def test_induced_rows_of_a_matrix_are_those_of_its_columns(l_max: int) -> None:
     whole = induced(gains, Seen.split(features, atoms=3, widths=WIDTHS))
     for column in range(4):
         alone = Seen.split(features[:, :, column], atoms=3, widths=WIDTHS)
-        torch.testing.assert_close(whole[:, :, column], induced(gains, alone), rtol=0, atol=1e-14)
+        torch.testing.assert_close(whole[:, :, column], induced(gains, alone), rtol=0, atol=1e-12)
 
 
 def response(l_max: int = 1, *, seed: int = 7) -> NonlinearResponse:
@@ -125,7 +125,7 @@ def test_dipoles_point_against_the_gradient(weights: int) -> None:
     along, direction = (dipole * parallel.gradients[:, :, 0]).sum(2), parallel.gradients[:, :, 0]
     assert (along < 0).all()
     across = dipole - (along / direction.square().sum(2))[..., None] * direction
-    assert float(across.abs().max()) < 1e-14
+    assert float(across.abs().max()) < 1e-12
 
 
 def test_the_response_turns_with_what_is_seen() -> None:
@@ -135,8 +135,8 @@ def test_the_response_turns_with_what_is_seen() -> None:
         model(scalars, scene),
         model(scalars, Seen(scene.potentials, scene.gradients @ turn.T)),
     )
-    torch.testing.assert_close(after[..., 0], before[..., 0], rtol=0, atol=1e-13)
-    torch.testing.assert_close(after[..., 1:], before[..., 1:] @ turn.T, rtol=0, atol=1e-13)
+    torch.testing.assert_close(after[..., 0], before[..., 0], rtol=0, atol=1e-12)
+    torch.testing.assert_close(after[..., 1:], before[..., 1:] @ turn.T, rtol=0, atol=1e-12)
     assert float((before[..., 1:] @ turn.T - before[..., 1:]).abs().max()) > 1e-3
 
 
@@ -180,7 +180,7 @@ def test_weights_are_the_senders_times_a_smooth_cutoff() -> None:
     found = average(r_max=3.0).matrix(batch, torch.tensor([[-9.0], [4.0]], dtype=torch.float64))
     first, second = (math.log(1 + math.exp(x)) * cutoff / 2 for x in (-9.0, 4.0))
     expected = torch.tensor([[[0, second], [first, 0]]], dtype=torch.float64)
-    torch.testing.assert_close(found, expected, rtol=0, atol=1e-14)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
     assert (found >= 0).all()
 
 
@@ -203,7 +203,7 @@ def test_an_atom_is_its_own_neighbour_through_the_cell() -> None:
     batch = batch_of(labelled(atoms, seed=0), r_max=5.0)
     found = average(r_max=5.0, neighbours=4.0).matrix(batch, torch.zeros(1, 1, dtype=torch.float64))
     expected = math.log(2) / 2 * sum((1 - (2.0 * n / 5.0) ** 2) ** 3 for n in (1, 2))
-    assert float(found) == pytest.approx(expected, rel=1e-14)
+    assert float(found) == pytest.approx(expected, rel=1e-12)
 
 
 def test_structures_of_a_batch_do_not_see_each_other() -> None:
@@ -214,7 +214,7 @@ def test_structures_of_a_batch_do_not_see_each_other() -> None:
     for g, part in enumerate(torch.split(scalars, together.num_atoms.tolist())):
         alone = model.matrix(batch_of(frames[g], r_max=3.5), part)[0]
         n = len(part)
-        torch.testing.assert_close(whole[g, :n, :n], alone, rtol=0, atol=1e-15)
+        torch.testing.assert_close(whole[g, :n, :n], alone, rtol=0, atol=1e-12)
         assert not whole[g, n:].any() and not whole[g, :, n:].any()
 
 
@@ -231,4 +231,4 @@ def test_extended_features_are_ones_own_and_then_the_neighbours(
     for values, kept in [(found.potentials, own.potentials), (found.gradients, own.gradients)]:
         mixed = (matrix @ kept.flatten(2)).reshape(kept.shape)
         assert torch.equal(values[:, :, : kept.shape[2]], kept)
-        torch.testing.assert_close(values[:, :, kept.shape[2] :], mixed, rtol=0, atol=1e-14)
+        torch.testing.assert_close(values[:, :, kept.shape[2] :], mixed, rtol=0, atol=1e-12)

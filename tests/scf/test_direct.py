@@ -47,8 +47,8 @@ def test_two_atoms_by_hand() -> None:
     mu = -(chi[0] + hardness[0] * q + coulomb * (total - q))
     n = torch.ones(1, 2, dtype=F64)
     p, level = solve_bordered(matrix, rhs, n, torch.tensor([total], dtype=F64), yes(1), yes(1, 2))
-    assert p[0].tolist() == pytest.approx([q, total - q], abs=1e-14)
-    assert level.item() == pytest.approx(mu, abs=1e-14)
+    assert p[0].tolist() == pytest.approx([q, total - q], abs=1e-12)
+    assert level.item() == pytest.approx(mu, abs=1e-12)
 
 
 def test_mixed_batch_equals_one_by_one() -> None:
@@ -83,7 +83,7 @@ def test_several_right_hand_sides() -> None:
     together = solve_padded(batch["matrix"], rhs, batch["mask"])
     for r in range(3):
         alone = solve_padded(batch["matrix"], rhs[..., r], batch["mask"])
-        assert torch.allclose(together[..., r], alone, rtol=0, atol=1e-13)
+        assert torch.allclose(together[..., r], alone, rtol=0, atol=1e-12)
 
 
 def test_first_and_second_derivatives() -> None:
@@ -112,7 +112,7 @@ def test_singular_member_is_reported_and_harms_no_other() -> None:
     assert report.converged.tolist() == [True, False, True]
     assert report.iterations.tolist() == [1, 1, 1]
     alone = {key: value[2:] for key, value in batch.items()}
-    assert torch.allclose(solve_bordered(**alone)[0], p[2:], rtol=0, atol=1e-13)
+    assert torch.allclose(solve_bordered(**alone)[0], p[2:], rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("spectrum", [(-11.0, -3.0, -0.5), (0.2, 0.9, 2.95), (-4.0, 0.1, 1.2)])
@@ -142,7 +142,7 @@ def test_fixed_charge_response_does_not_see_the_padding() -> None:
     wide = torch.cat([charge, torch.zeros(1, 4, dtype=F64)], 1)
     mask = torch.arange(7)[None] < 3
     beside = response_extremes(fixed_charge_response(padded, -wide, wide, yes(1), mask), mask)
-    torch.testing.assert_close(torch.cat(beside), torch.cat(alone), rtol=0, atol=1e-13)
+    torch.testing.assert_close(torch.cat(beside), torch.cat(alone), rtol=0, atol=1e-12)
 
 
 def test_fixed_charge_response_is_that_of_neutral_changes() -> None:
@@ -159,6 +159,6 @@ def test_fixed_charge_response_is_that_of_neutral_changes() -> None:
     assert low.item() == pytest.approx(expected.min().item(), abs=1e-12)
     assert high.item() == pytest.approx(expected.max().item(), abs=1e-12)
     step = full[0] @ neutral.T
-    assert (charge @ step).abs().max() < 1e-14
+    assert (charge @ step).abs().max() < 1e-12
     kept = fixed_charge_response(response, column, charge, ~yes(1), yes(1, 4))
     assert torch.equal(kept, response)

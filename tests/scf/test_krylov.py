@@ -46,7 +46,7 @@ def test_conjugate_gradients_on_neutral_space(preconditioned: bool) -> None:
     left = rhs - matvec(x)
     level = (left * n).sum(1) / n.square().sum(1).clamp(min=1)
     assert (left - level[:, None] * n).abs().max() < 1e-10
-    assert (x * n).sum(1).abs().max() < 1e-13
+    assert (x * n).sum(1).abs().max() < 1e-12
     assert matvec.count < 45
 
 

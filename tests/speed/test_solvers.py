@@ -39,8 +39,8 @@ def test_errors_are_the_largest_multipoles_and_the_gradients_relative_norm() -> 
     exact = run(0.5, [3.0, 0.0], [0.0, 4.0])
     cost = solvers._cost(TIME, lambda: run(0.4, [3.0, 0.3], [0.4, 4.0]), exact)
     assert (cost.iterations, cost.time, cost.kept) == (7, TIME, 0.0)
-    assert cost.density_error == pytest.approx(0.1, abs=1e-15)
-    assert cost.gradient_error == pytest.approx(0.5 / 5.0, abs=1e-15)
+    assert cost.density_error == pytest.approx(0.1, abs=1e-12)
+    assert cost.gradient_error == pytest.approx(0.5 / 5.0, abs=1e-12)
     same = solvers._cost(TIME, lambda: exact, exact)
     assert same.density_error == same.gradient_error == 0.0
 
@@ -124,7 +124,7 @@ def test_the_loop_takes_the_steps_of_a_loop_that_evaluates_more(either: Contest)
     p = mixing_loop(problem, guess, steps=5, mixing=0.3)
     reference = unrolled(problem, guess, steps=5, mixing=0.3).p
     limits = problem.constraint
-    assert float(limits.error(p, p.new_zeros(len(p))).detach().abs().max()) < 1e-13
+    assert float(limits.error(p, p.new_zeros(len(p))).detach().abs().max()) < 1e-12
     torch.testing.assert_close(p, reference, rtol=0, atol=1e-9)
     losses = [x.square().sum() for x in (p, reference)]
     slopes = [torch.autograd.grad(x, scalars, retain_graph=True)[0] for x in losses]
