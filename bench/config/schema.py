@@ -1,4 +1,4 @@
-"""The one description of a run: every key, its type, default and meaning.
+"""The one description of a run: every key with type, default, unit, meaning and allowed values.
 
 Registered with Hydra as structured configs; conf/ holds the named choices.  ``ModelConfig`` carries
 the options of all points; a point names those it uses and refuses the others (``models/base.py``).
@@ -6,10 +6,12 @@ the options of all points; a point names those it uses and refuses the others (`
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 
 from omegaconf import MISSING
+
+from bench.config.key import key
 
 
 class Mode(Enum):
@@ -71,64 +73,96 @@ class Wandb(Enum):
     online = "online"
 
 
+# Headings of model.*: a point uses whole groups, and of the last what is its own.
+NAMING = "name"
+BACKBONE = "backbone, the same in every model"
+DENSITY = "density, the same in every electrostatic model"
+FEATURES = "potential features"
+SELF_CONSISTENCY = "self-consistency"
+OWN = "options of single models"
+
+
 @dataclass
 class Axes:
     """Where a point lies in the design space, in words, for ``bench list models``."""
 
-    density: str = ""
-    response: str = ""
-    energy: str = ""
-    training: str = ""
+    density: str = key("", "where the density comes from")
+    response: str = key("", "what it responds to")
+    energy: str = key("", "what the energy has beside the short-range one")
+    training: str = key("", "training modes that apply")
 
 
 @dataclass
 class ModelConfig:
     """One point of the design space."""
 
-    name: str = MISSING
-    description: str = ""
-    axes: Axes = field(default_factory=Axes)
-    # backbone: the same in every point
-    r_max: float = 5.0  # Å
-    num_channels: int = 32
-    hidden_l_max: int = 1
-    num_interactions: int = 2
-    angular_l_max: int = 3
-    correlation: int = 3
-    num_bessel: int = 8
-    num_polynomial_cutoff: int = 5
-    mlp_channels: int = 16
-    radial_mlp: list[int] = field(default_factory=lambda: [64, 64, 64])
-    # density: the same in every electrostatic point
-    l_max: int = 1
-    smearing_width: float = 1.5  # Å
-    feature_widths: list[float] = field(default_factory=lambda: [1.5, 3.0])  # Å
-    feature_self_interaction: bool = True  # whether an atom's potential features feel itself
-    energy_self_interaction: bool = True  # whether the energy counts an atom's own Gaussian
-    kspace_cutoff_factor: float = 1.5
-    # self-consistency
-    update: Update = Update.linear
-    functional: Functional = Functional.quadratic
-    nonlocal_energy: bool = True
-    num_updates: int = 2  # of the non-self-consistent ``polar``
-    metallic: bool = True  # whether charge is exchanged with a Fermi sea (scf_response)
-    ensemble: Ensemble = Ensemble.constant_charge
-    fermi_level: float | None = None  # eV, chemical_potential to hold at constant_fermi_level
-    solver: Solver = Solver.auto
-    initial_density: Guess = Guess.local
-    tolerance: float = 1e-8  # e
-    max_iterations: int = 100
-    mixing: float = 0.2
-    dense_limit: int = 450  # atoms, where Krylov catches up (benchmarks/dense_limit.py)
+    name: str = key(MISSING, "of the point", group=NAMING)
+    description: str = key("", "one line for bench list", group=NAMING)
+    axes: Axes = key(Axes, "place in the design space", group=NAMING)
+    r_max: float = key(5.0, "cutoff of the neighbours", "Å", above=0, group=BACKBONE)
+    num_channels: int = key(32, "features of each degree", above=0, group=BACKBONE)
+    hidden_l_max: int = key(1, "highest degree of the features", least=0, group=BACKBONE)
+    num_interactions: int = key(2, "layers", above=0, group=BACKBONE)
+    angular_l_max: int = key(3, "highest degree of the edges", least=0, group=BACKBONE)
+    correlation: int = key(3, "body order less one", above=0, group=BACKBONE)
+    num_bessel: int = key(8, "radial functions", above=0, group=BACKBONE)
+    num_polynomial_cutoff: int = key(5, "order of the smooth cutoff", above=0, group=BACKBONE)
+    mlp_channels: int = key(16, "width of the energy readout", above=0, group=BACKBONE)
+    radial_mlp: list[int] = key(
+        [64, 64, 64], "widths of the radial network", above=0, group=BACKBONE
+    )
+    l_max: int = key(1, "0: charges; 1: and dipoles", choices=(0, 1), group=DENSITY)
+    smearing_width: float = key(
+        1.5, "of the Gaussians that carry the density", "Å", above=0, group=DENSITY
+    )
+    energy_self_interaction: bool = key(
+        True, "whether the energy counts an atom's own Gaussian", group=DENSITY
+    )
+    kspace_cutoff_factor: float = key(
+        1.5, "reciprocal cutoff, in 2.77 over the narrowest width", above=0, group=DENSITY
+    )
+    feature_widths: list[float] = key(
+        [1.5, 3.0], "of the Gaussians that feel the potential", "Å", above=0, group=FEATURES
+    )
+    feature_self_interaction: bool = key(
+        True, "whether an atom's features feel its own density", group=FEATURES
+    )
+    solver: Solver = key(
+        Solver.auto, "auto: direct where linear, else newton", group=SELF_CONSISTENCY
+    )
+    initial_density: Guess = key(Guess.local, "where iterations start", group=SELF_CONSISTENCY)
+    tolerance: float = key(1e-8, "of the density", "e", above=0, group=SELF_CONSISTENCY)
+    max_iterations: int = key(100, "until a solve has failed", above=0, group=SELF_CONSISTENCY)
+    mixing: float = key(
+        0.2, "step of solver=mixing and anderson", above=0, most=1, group=SELF_CONSISTENCY
+    )
+    dense_limit: int = key(
+        450, "up to which matrices are solved", "atoms", least=0, group=SELF_CONSISTENCY
+    )
+    ensemble: Ensemble = key(
+        Ensemble.constant_charge, "what is held where charge flows", group=SELF_CONSISTENCY
+    )
+    fermi_level: float | None = key(
+        None, "held at constant_fermi_level", "eV", group=SELF_CONSISTENCY
+    )
+    update: Update = key(Update.linear, "of scf_fixed_point: its learned map", group=OWN)
+    functional: Functional = key(
+        Functional.quadratic, "of scf_energy_functional: its learned energy", group=OWN
+    )
+    nonlocal_energy: bool = key(
+        True, "of scf_fixed_point and polar: learned energy of the density", group=OWN
+    )
+    num_updates: int = key(2, "of polar: field updates", above=0, group=OWN)
+    metallic: bool = key(True, "of scf_response: a Fermi sea gives charge", group=OWN)
 
 
 @dataclass
 class SystemConfig:
     """One dataset with its card."""
 
-    name: str = MISSING
-    description: str = ""
-    path: str = ""  # folder of card.yaml; empty: datasets/<name>
+    name: str = key(MISSING, "of the system")
+    description: str = key("", "one line for bench list")
+    path: str = key("", "folder of card.yaml; empty: datasets/<name>")
 
 
 @dataclass
@@ -137,50 +171,58 @@ class LossWeights:
 
     # An RMSE of 10 meV/atom, 30 meV/Å, 3 me (3 me Å), 20 me Å of the whole dipole or 0.1 eV of the
     # Fermi level costs about the same, 0.01: no label is bought with another's error.
-    energy: float = 100.0  # per (eV/atom)²
-    forces: float = 10.0  # per (eV/Å)²
-    stress: float = 0.0  # per (eV/Å³)²
-    multipoles: float = 1000.0  # per (e)², (e Å)²
-    total_charge: float = 10.0  # per e²
-    dipole: float = 20.0  # per (e Å)², masked components only
-    fermi_level: float = 1.0  # per eV², of the metals in the training set
-    electrostatic_potential: float = 0.0  # per V², at the atoms, against the reference multipoles
-    polarizability: float = 0.0  # per (e Å²/V)², defined components only
-    stability: float = 0.0  # on response eigenvalues above the stable range
+    energy: float = key(100.0, "energy per atom", "1/(eV/atom)²", least=0)
+    forces: float = key(10.0, "force components", "1/(eV/Å)²", least=0)
+    stress: float = key(0.0, "stress of bulk structures", "1/(eV/Å³)²", least=0)
+    multipoles: float = key(1000.0, "atomic charges and dipoles", "1/e², 1/(e Å)²", least=0)
+    total_charge: float = key(10.0, "sum of the charges", "1/e²", least=0)
+    dipole: float = key(20.0, "total dipole along open axes", "1/(e Å)²", least=0)
+    fermi_level: float = key(1.0, "of metals in the training set", "1/eV²", least=0)
+    electrostatic_potential: float = key(
+        0.0, "at the atoms, against the reference multipoles'", "1/V²", least=0
+    )
+    polarizability: float = key(0.0, "defined components", "1/(e Å²/V)²", least=0)
+    stability: float = key(0.0, "response eigenvalues above the stable range", least=0)
 
 
 @dataclass
 class TrainingConfig:
     """Optimisation, the same for every point of a comparison."""
 
-    epochs: int = 100
-    batch_size: int = 4
-    learning_rate: float = 0.01
-    optimizer: str = "adam"  # adam (amsgrad) or adamw
-    weight_decay: float = 5e-7
-    schedule: str = "cosine"  # cosine, plateau or constant
-    warmup_epochs: int = 2
-    clip_gradient: float = 100.0
-    ema_decay: float = 0.99
-    early_stop_patience: int = 0  # epochs without improvement of the validation loss; 0: never
-    time_limit: float = 0.0  # minutes of training; 0: no limit
-    mode: Mode = Mode.auto
-    direct_fraction: float = 0.25  # of the epochs, in a staged schedule
-    unrolled_steps: int = 10
-    unrolled_mixing: float = 0.3
-    loss: LossWeights = field(default_factory=LossWeights)
+    epochs: int = key(100, "passes over the training set", above=0)
+    batch_size: int = key(4, "in a training step", "structures", above=0)
+    learning_rate: float = key(0.01, "at its highest", above=0)
+    optimizer: str = key("adam", "adam is amsgrad", choices=("adam", "adamw"))
+    weight_decay: float = key(5e-7, "of the optimizer", least=0)
+    schedule: str = key("cosine", "of the learning rate", choices=("cosine", "plateau", "constant"))
+    warmup_epochs: int = key(2, "until the learning rate is at its highest", "epochs", least=0)
+    clip_gradient: float = key(100.0, "largest norm of a gradient", above=0)
+    ema_decay: float = key(0.99, "of the weights' running average", least=0, below=1)
+    early_stop_patience: int = key(
+        0, "without a better validation loss; 0: never stop", "epochs", least=0
+    )
+    time_limit: float = key(0.0, "of training; 0: none", "min", least=0)
+    mode: Mode = key(Mode.auto, "of the density; auto: what the model recommends")
+    direct_fraction: float = key(0.25, "of a staged run's epochs that are direct", least=0, most=1)
+    unrolled_steps: int = key(10, "mixing steps of mode=unrolled", above=0)
+    unrolled_mixing: float = key(0.3, "their step", above=0, most=1)
+    loss: LossWeights = key(LossWeights, "weights of the losses")
 
 
 @dataclass
 class RunConfig:
     """Everything that decides what a run computes, and where it writes."""
 
-    model: ModelConfig = field(default_factory=ModelConfig)
-    system: SystemConfig = field(default_factory=SystemConfig)
-    training: TrainingConfig = field(default_factory=TrainingConfig)
-    preset: str = "quick"
-    seed: int = 0
-    dtype: str = "float32"  # of the backbone; electrostatics is always float64
-    device: str = "cpu"
-    results_dir: str = "results/runs"
-    wandb: Wandb = Wandb.off
+    model: ModelConfig = key(ModelConfig, "the point")
+    system: SystemConfig = key(SystemConfig, "the data")
+    training: TrainingConfig = key(TrainingConfig, "optimisation")
+    preset: str = key("quick", "its name")
+    seed: int = key(0, "of weights and the order of structures", least=0)
+    dtype: str = key(
+        "float32", "of the backbone; electrostatics is float64", choices=("float32", "float64")
+    )
+    device: str = key(
+        "cpu", "where it computes", choices=("cpu", "cuda", "cuda:0"), pattern=r"cpu|cuda(:\d+)?"
+    )
+    results_dir: str = key("results/runs", "where results are written")
+    wandb: Wandb = key(Wandb.off, "mirror on Weights & Biases")

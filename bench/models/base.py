@@ -14,7 +14,8 @@ from typing import ClassVar, TypeAlias, TypeVar
 import torch
 from torch import Tensor, nn
 
-from bench.config.schema import Mode, ModelConfig
+from bench.config.key import keys_in
+from bench.config.schema import BACKBONE, DENSITY, FEATURES, NAMING, Mode, ModelConfig
 from bench.data.batch import Batch
 from bench.density.coulomb import Maps, assemble, own_entries
 from bench.density.multipoles import cell_centre, dipole
@@ -26,27 +27,9 @@ from bench.models.facts import TrainingFacts, graph_settings
 from bench.models.prediction import Prediction
 from bench.scf.report import ScfReport
 
-BACKBONE_OPTIONS = frozenset(
-    [
-        "name",
-        "description",
-        "axes",
-        "r_max",
-        "num_channels",
-        "hidden_l_max",
-        "num_interactions",
-        "angular_l_max",
-        "correlation",
-        "num_bessel",
-        "num_polynomial_cutoff",
-        "mlp_channels",
-        "radial_mlp",
-    ]
-)
-DENSITY_OPTIONS = frozenset(
-    ["l_max", "smearing_width", "energy_self_interaction", "kspace_cutoff_factor"]
-)
-FEATURE_OPTIONS = frozenset(["feature_widths", "feature_self_interaction"])
+BACKBONE_OPTIONS = keys_in(ModelConfig, BACKBONE)
+DENSITY_OPTIONS = keys_in(ModelConfig, DENSITY)
+FEATURE_OPTIONS = keys_in(ModelConfig, FEATURES)
 
 AnyMaps: TypeAlias = Maps | CoulombOperator
 AnyMapsT = TypeVar("AnyMapsT", bound=AnyMaps)
@@ -334,15 +317,14 @@ def refuse_unused_options(point: type[Point], config: ModelConfig) -> None:
     Raises:
         BenchError: naming the option and those that the point uses.
     """
-    used = BACKBONE_OPTIONS | point.options
-    default = replace(ModelConfig(name=config.name))
-    for field in fields(ModelConfig):
-        value, standard = getattr(config, field.name), getattr(default, field.name)
-        if field.name not in used and value != standard:
-            known = sorted(used - {"name", "description", "axes"})
+    used, default = BACKBONE_OPTIONS | point.options, ModelConfig(name=config.name)
+    allowed = used | keys_in(ModelConfig, NAMING)
+    for name in (field.name for field in fields(ModelConfig)):
+        value = getattr(config, name)
+        if name not in allowed and value != getattr(default, name):
             raise BenchError(
-                f"model.{field.name}={value} has no effect on model={config.name}.",
-                f"Options of {config.name}: {', '.join(known)}.",
+                f"model.{name}={value} has no effect on model={config.name}.",
+                f"Options of {config.name}: {', '.join(sorted(used))}.",
             )
 
 

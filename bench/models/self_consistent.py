@@ -10,7 +10,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from bench.config.schema import Ensemble, Guess, Mode, ModelConfig, Solver
+from bench.config.key import keys_in
+from bench.config.schema import SELF_CONSISTENCY, Ensemble, Guess, Mode, ModelConfig, Solver
 from bench.data.batch import Batch
 from bench.density.coulomb import Maps
 from bench.errors import BenchError
@@ -36,18 +37,7 @@ class SelfConsistentPoint(Point):
     predicts: ClassVar[frozenset[str]] = frozenset(
         {"multipoles", "dipole", "fermi_level", "polarizability"}
     )
-    options: ClassVar[frozenset[str]] = Point.options.union(
-        {
-            "dense_limit",
-            "solver",
-            "tolerance",
-            "max_iterations",
-            "mixing",
-            "initial_density",
-            "ensemble",
-            "fermi_level",
-        }
-    )
+    options: ClassVar[frozenset[str]] = Point.options | keys_in(ModelConfig, SELF_CONSISTENCY)
     modes: ClassVar[tuple[Mode, ...]] = (Mode.direct, Mode.unrolled, Mode.implicit, Mode.staged)
 
     unrolled_steps: int = 10

@@ -23,7 +23,6 @@ from bench.speed.timing import Step
 from bench.speed.workload import Workload
 from bench.train.losses import squared_errors, weighted_loss
 
-NAMES = {"name", "description", "axes"}
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "scf_fixed_point-mlp": ("scf_fixed_point", {"update": Update.mlp}),
     "scf_fixed_point-many_body": ("scf_fixed_point", {"update": Update.many_body}),
@@ -43,7 +42,7 @@ def point(work: Workload, name: str, **options: Any) -> Point:
         options: of its configuration.
     """
     name, variant = VARIANTS.get(name, (name, {}))
-    backbone = {key: getattr(work.config, key) for key in BACKBONE_OPTIONS - NAMES}
+    backbone = {key: getattr(work.config, key) for key in BACKBONE_OPTIONS}
     config = replace(compose([f"model={name}"]).model, **backbone, **variant, **options)
     dtype = work.batch.node_attrs.dtype
     return build_point(point_class(name), config, work.facts, dtype=dtype, seed=0)
