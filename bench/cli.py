@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import warnings
 from collections.abc import Sequence
 from importlib import import_module
 from typing import NamedTuple
@@ -43,7 +42,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         Exit code: 0 done, 1 failed or diverged, 2 the user's mistake, 130 interrupted.
     """
-    warnings.filterwarnings("ignore", message="The TorchScript type system")  # of e3nn
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(_help())

@@ -18,8 +18,7 @@ from bench.evaluate.registry import (
 )
 from bench.evaluate.scoring import Array, Sample, error_records
 from bench.evaluate.selection import charge_name, converged, felt_field, total_charge
-from bench.labels.keys import ENERGY
-from bench.labels.quantities import BASELINE_KEY
+from bench.labels.keys import BASELINE_KEY, ENERGY
 from bench.runs.records import Evaluation, mark_absent
 
 CHARGE_BLIND = "the point does not know the total charge"

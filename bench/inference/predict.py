@@ -18,11 +18,14 @@ from bench.labels.keys import (
     POLARIZABILITY,
     POTENTIAL,
     STRESS,
+    energy_part_key,
 )
 from bench.models.base import Point
 from bench.models.prediction import Prediction
 
 
+@torch.inference_mode(False)
+@torch.enable_grad()
 def predict_frames(
     model: Point, frames: Sequence[ase.Atoms], *, batch_size: int
 ) -> list[ase.Atoms]:
@@ -56,8 +59,9 @@ def predict_frames(
 def _write(atoms: ase.Atoms, batch: Batch, prediction: Prediction, row: int) -> None:
     """Put one structure's predictions into its info and arrays."""
     here = batch.structure == row
-    atoms.info["BASELINE_energy"] = float(prediction.baseline[row])
     atoms.info[ENERGY.predicted_key] = float(prediction.energy[row])
+    for name, energy in prediction.energy_parts.items():
+        atoms.info[energy_part_key(name)] = float(energy[row])
     if prediction.forces is not None:
         atoms.arrays[FORCES.predicted_key] = _numpy(prediction.forces[here])
     if prediction.multipoles is not None:

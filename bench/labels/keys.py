@@ -64,6 +64,23 @@ LABELS = {
 # Derived: what an atom's own Gaussian sees of a density and the field, of a unit positive charge.
 POTENTIAL = Label("electrostatic_potential", "V", True, 1, "at each atom, from its own Gaussian")
 
+# What a point's energy is the sum of (eV); not every point has all of them.
+ENERGY_PARTS = {
+    "baseline": "Σ E0 + Q Σ s_Z / V, the same in every point",
+    "short_range": "Σ ε_i of the backbone",
+    "coulomb": "½ pᵀAp of the Gaussian density",
+    "field": "v_app·p: −M·E in the applied field",
+    "internal": "what the point itself adds, such as Σ χ q + ½ J q²",
+    "reservoir": "μQ of the electrons exchanged at a fixed Fermi level",
+}
+BASELINE_KEY = "BASELINE_energy"
+
+
+def energy_part_key(name: str) -> str:
+    """The key of a part of the predicted energy in predictions.extxyz."""
+    return BASELINE_KEY if name == "baseline" else f"PRED_energy_{name}"
+
+
 # What every structure must state, beside its labels.
 TOTAL_CHARGE_KEY = "total_charge"  # e
 ELECTRIC_FIELD_KEY = "electric_field"  # V/Å, Cartesian, felt by the system

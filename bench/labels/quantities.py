@@ -13,6 +13,7 @@ from bench.data.statistics import TrainingMeans
 from bench.errors import BenchError
 from bench.evaluate.scoring import Array
 from bench.labels.keys import (
+    BASELINE_KEY,
     DIPOLE,
     DIPOLE_MASK_KEY,
     ENERGY,
@@ -26,7 +27,6 @@ from bench.labels.keys import (
     TOTAL_CHARGE_KEY,
 )
 
-BASELINE_KEY = "BASELINE_energy"
 PER_ATOM = {
     key
     for label in (*LABELS.values(), POTENTIAL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -43,9 +44,13 @@ class NodeFeatures:
 
 @contextmanager
 def random_stream(seed: int, dtype: torch.dtype) -> Iterator[None]:
-    """Initial weights drawn inside depend on ``seed`` alone, and leave no trace outside."""
+    """Initial weights drawn inside depend on ``seed`` alone, and leave no trace outside.
+
+    What e3nn makes TorchScript say of its own modules is no news to anybody and not shown.
+    """
     before = torch.get_default_dtype()
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The TorchScript type system")
         torch.manual_seed(seed)
         torch.set_default_dtype(dtype)
         try:

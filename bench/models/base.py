@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.config.key import keys_in
-from bench.config.schema import BACKBONE, DENSITY, FEATURES, NAMING, Mode, ModelConfig
+from bench.config.schema import BACKBONE, DENSITY, FEATURES, NAMING, Ensemble, Mode, ModelConfig
 from bench.data.batch import Batch
 from bench.density.coulomb import Maps, assemble, own_entries
 from bench.density.multipoles import cell_centre, dipole
@@ -196,19 +196,19 @@ class Point(nn.Module, ABC):
         p = density.multipoles
         potential = inputs.maps.potential(p)
         total_charge = (inputs.maps.charge * p).sum(1)
-        baseline = self.baseline(batch)
-        energy = (
-            baseline
-            + batch.per_structure(nodes.energy)
-            + self.internal_energy(inputs, density)
-            + self._coulomb_energy(inputs, p, potential)
-            + (inputs.maps.applied * p).sum(1)
-            + self.reservoir_energy(batch, total_charge)
-        )
+        parts = {
+            "baseline": self.baseline(batch),
+            "short_range": batch.per_structure(nodes.energy),
+            "internal": self.internal_energy(inputs, density),
+            "coulomb": self._coulomb_energy(inputs, p, potential),
+            "field": (inputs.maps.applied * p).sum(1),
+        }
+        if self.config.ensemble is Ensemble.constant_fermi_level:
+            parts["reservoir"] = self.reservoir_energy(batch, total_charge)
         multipoles = inputs.per_atom(p)
         return Prediction(
-            energy=energy,
-            baseline=baseline,
+            energy=torch.stack(list(parts.values())).sum(0),
+            energy_parts=parts,
             multipoles=multipoles,
             total_charge=total_charge,
             dipole=dipole(

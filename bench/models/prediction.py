@@ -18,7 +18,8 @@ class Prediction:
 
     Attributes:
         energy: [g] in eV, baseline included; grand energy Ω at a fixed Fermi level.
-        baseline: [g] in eV, Σ E0 + Q Σ s_Z / V, the same in every point.
+        energy_parts: [g] in eV each, by ``bench.labels.keys.ENERGY_PARTS``: what the energy is the
+            sum of, without those that the point does not have.
         forces: [n, 3] in eV/Å.
         stress: [g, 3, 3] in eV/Å³ where it was asked for.
         multipoles: [n, 4] in e and e Å, order (q, d_y, d_z, d_x).
@@ -42,7 +43,7 @@ class Prediction:
     """
 
     energy: Tensor
-    baseline: Tensor
+    energy_parts: dict[str, Tensor]
     forces: Tensor | None = None
     stress: Tensor | None = None
     multipoles: Tensor | None = None
@@ -58,9 +59,15 @@ class Prediction:
     density_residual: Tensor | None = None
     scf: ScfReport | None = None
 
+    @property
+    def baseline(self) -> Tensor:
+        """[g] in eV, Σ E0 + Q Σ s_Z / V, the same in every point."""
+        return self.energy_parts["baseline"]
+
     def detached(self) -> Prediction:
         """The same numbers without their autograd graph."""
         values: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
         for name, value in values.items():
             values[name] = value.detach() if isinstance(value, Tensor) else value
+        values["energy_parts"] = {name: e.detach() for name, e in self.energy_parts.items()}
         return Prediction(**values)

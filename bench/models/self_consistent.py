@@ -167,8 +167,6 @@ class SelfConsistentPoint(Point):
     def reservoir_energy(self, batch: Batch, total_charge: Tensor) -> Tensor:
         """[g] μQ at a fixed Fermi level, so that the energy is Ω = E + μQ, and the baseline's
         share of charge that the batch's total charge does not know of."""
-        if self.config.ensemble is Ensemble.constant_charge:
-            return torch.zeros_like(total_charge)
         extra = (total_charge - batch.total_charge) * self.average_shift(batch)
         return self.fixed_fermi_level * total_charge + extra
 

@@ -25,6 +25,8 @@ class ShortRange(Point):
         self, batch: Batch, mode: Mode, *, training: bool = False, report_response: bool = False
     ) -> Prediction:
         """Energy only."""
-        baseline = self.baseline(batch)
-        site_energies = self.backbone(batch).energy
-        return Prediction(energy=baseline + batch.per_structure(site_energies), baseline=baseline)
+        parts = {
+            "baseline": self.baseline(batch),
+            "short_range": batch.per_structure(self.backbone(batch).energy),
+        }
+        return Prediction(energy=parts["baseline"] + parts["short_range"], energy_parts=parts)

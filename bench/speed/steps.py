@@ -102,9 +102,7 @@ def _training(model: nn.Module, predict: Callable[[], Prediction], batch: Batch)
 def _mace_prediction(model: nn.Module, data: dict[str, Tensor]) -> Prediction:
     out = model({key: value.detach() for key, value in data.items()}, training=True)
     energy = out["energy"].double()
-    return Prediction(
-        energy=energy, baseline=torch.zeros_like(energy), forces=out["forces"].double()
-    )
+    return Prediction(energy, {"short_range": energy}, forces=out["forces"].double())
 
 
 def _scale_shift_mace(work: Workload) -> nn.Module:

@@ -11,6 +11,7 @@ import torch
 from ase import units
 from ase.calculators.calculator import PropertyNotImplementedError, SCFError
 from ase.calculators.fd import calculate_numerical_stress
+from ase.io import read, write
 from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
 from ase.md.verlet import VelocityVerlet
 
@@ -18,6 +19,7 @@ from bench.config.schema import Ensemble
 from bench.errors import BenchError
 from bench.inference.calculator import BenchCalculator
 from bench.inference.predict import predict_frames
+from bench.labels.keys import energy_part_key
 from bench.models.prediction import Prediction
 from bench.scf.report import ScfReport
 from tests.models.test_points import POINTS, build
@@ -105,17 +107,201 @@ def test_a_change_of_charge_or_field_is_a_new_calculation(qeq, key, value):
     before = atoms.get_potential_energy()
     assert atoms.calc.check_state(atoms) == []
     atoms.info[key] = value
-    assert atoms.calc.check_state(atoms) == ["info"]
+    assert atoms.calc.check_state(atoms) == ["state"]
     assert abs(atoms.get_potential_energy() - before) > 1e-4
 
 
-def test_info_goes_before_what_the_calculator_was_given(qeq):
+def test_info_goes_before_what_the_calculator_was_given_and_says_so(qeq):
     stated, bare = cluster(field=(0.1, 0.0, -0.2)), cluster()
     stated.info["total_charge"], bare.info = 1.0, {}
     stated.calc = BenchCalculator(qeq, total_charge=-3.0, electric_field=(0.0, 0.5, 0.0))
     bare.calc = BenchCalculator(qeq, total_charge=1.0, electric_field=(0.1, 0.0, -0.2))
-    assert bare.get_potential_energy() == stated.get_potential_energy()
+    with pytest.warns(UserWarning) as told:
+        energy = stated.get_potential_energy()
+    words = [str(warning.message) for warning in told]
+    assert any("goes before the calculator's total_charge=-3.0" in line for line in words)
+    assert any("goes before the calculator's electric_field=array" in line for line in words)
+    assert silently(bare.get_potential_energy) == energy
     assert sum(bare.get_charges()) == pytest.approx(1.0, abs=1e-10)
+
+
+def silently(function, *arguments):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        return function(*arguments)
+
+
+def in_info(atoms, field):
+    atoms.info["electric_field"][2] = field
+
+
+def by_set(atoms, field):
+    atoms.calc.set(electric_field=(0.0, 0.0, field))
+
+
+def by_attribute(atoms, field):
+    atoms.calc.electric_field = [0.0, 0.0, field]
+
+
+def in_place(atoms, field):
+    atoms.calc.electric_field[2] = field
+
+
+def in_parameters(atoms, field):
+    atoms.calc.parameters["electric_field"] = np.array([0.0, 0.0, field])
+
+
+@pytest.mark.parametrize("change", [in_info, by_set, by_attribute, in_place, in_parameters])
+def test_a_field_scan_however_it_is_written(qeq, change):
+    """E(field) of each by a calculator of its own; their second difference is −α_zz field²."""
+    fields, expected = [0.0, 0.1, 0.2], []
+    for field in fields:
+        fresh = cluster(field=(0.0, 0.0, field))
+        fresh.calc = BenchCalculator(qeq)
+        expected.append(fresh.get_potential_energy())
+    assert abs(expected[2] - 2 * expected[1] + expected[0]) > 1e-4
+    atoms = cluster(field=np.zeros(3))
+    if change is not in_info:
+        del atoms.info["electric_field"]
+    atoms.calc = BenchCalculator(qeq, electric_field=None if change is in_info else np.zeros(3))
+    found = []
+    for field in fields:
+        change(atoms, field)
+        found.append(atoms.get_potential_energy())
+    assert found == expected
+
+
+def test_the_calculator_keeps_a_copy_of_what_it_is_given(qeq):
+    atoms, field = cluster(), np.zeros(3)
+    del atoms.info["electric_field"]
+    atoms.calc = BenchCalculator(qeq, electric_field=field)
+    before = atoms.get_potential_energy()
+    field[2] = 0.2
+    assert atoms.get_potential_energy() == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda calc: setattr(calc, "total_charge", 1.0),
+        lambda calc: calc.set(total_charge=1.0),
+        lambda calc: calc.parameters.update(total_charge=1.0),
+    ],
+    ids=["attribute", "set", "parameters"],
+)
+def test_a_charge_given_to_the_calculator_acts_at_once(qeq, change):
+    atoms, charged = cluster(), cluster()
+    del atoms.info["total_charge"]
+    charged.info["total_charge"], charged.calc = 1.0, BenchCalculator(qeq)
+    atoms.calc = BenchCalculator(qeq, total_charge=0.0)
+    neutral = atoms.get_potential_energy()
+    change(atoms.calc)
+    assert atoms.get_potential_energy() == charged.get_potential_energy() != neutral
+    assert atoms.calc.todict() == {"total_charge": 1.0}
+
+
+def test_a_level_given_later_acts_at_once(qeq):
+    atoms = cluster()
+    atoms.calc, held = BenchCalculator(qeq), BenchCalculator(qeq, chemical_potential=-3.0)
+    closed = atoms.get_potential_energy()
+    atoms.calc.set(chemical_potential=-3.0)
+    assert atoms.get_potential_energy() == held.get_potential_energy(atoms) != closed
+    atoms.calc.set(chemical_potential=None)
+    assert atoms.get_potential_energy() == closed
+
+
+def test_a_parameter_that_there_is_not_is_refused(qeq):
+    with pytest.raises(BenchError, match=r"charge=1.*no such parameter\.\n.*'total_charge'"):
+        BenchCalculator(qeq).set(charge=1)
+
+
+@pytest.mark.parametrize(
+    ("info", "words"),
+    [
+        ({"charge": 1}, r'info\["charge"\] = 1 is not read: the key here is "total_charge"'),
+        ({"external_field": [0, 0, 1]}, 'is not read: the key here is "electric_field"'),
+        ({"charge": 0, "efield": np.zeros(3)}, None),
+        ({"charge": None, "spin": 1}, None),
+    ],
+    ids=str,
+)
+def test_what_other_codes_call_the_same_is_told_where_it_differs(qeq, info, words):
+    atoms = cluster(field=np.zeros(3))
+    atoms.info |= info
+    atoms.calc = BenchCalculator(qeq)
+    if words is None:
+        silently(atoms.get_potential_energy)
+        return
+    with pytest.warns(UserWarning, match=words):
+        atoms.get_potential_energy()
+
+
+def test_a_charge_under_another_codes_key_alone_is_named_in_the_refusal(qeq):
+    atoms = without(cluster(), "total_charge")
+    atoms.info["charge"], atoms.calc = 1, BenchCalculator(qeq)
+    with pytest.raises(BenchError, match=r'not state its total charge.*"charge"\] = 1 is not read'):
+        atoms.get_potential_energy()
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "problem"),
+    [
+        ("total_charge", np.nan, "total_charge=nan is not finite"),
+        ("total_charge", "1+", r"total_charge='1\+', expected one number"),
+        ("total_charge", True, "total_charge=True, expected one number"),
+        ("total_charge", np.zeros(6), r"total_charge=array.*expected one number"),
+        ("electric_field", [0.0, 0.0, np.inf], r"electric_field=\[0.0, 0.0, inf\] is not finite"),
+        ("electric_field", "off", "electric_field='off', expected 3 numbers"),
+        ("electric_field", 0.1, "electric_field=0.1, expected 3 numbers"),
+        ("electric_field", [[1], [2, 3]], r"electric_field=\[\[1\].*expected 3 numbers"),
+    ],
+    ids=str,
+)
+def test_a_state_that_is_no_number_is_refused_wherever_it_stands(qeq, key, value, problem):
+    atoms = cluster()
+    atoms.info[key], atoms.calc = value, BenchCalculator(qeq)
+    with pytest.raises(BenchError, match=f"OH2OH2.*{problem}"):
+        atoms.get_potential_energy()
+    with pytest.raises(BenchError, match=f"calculator: {problem}"):
+        BenchCalculator(qeq, **{key: value})
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_forces_without_gradients_switched_on(model, mode):
+    atoms, plain = cluster(), cluster()
+    atoms.calc, plain.calc = BenchCalculator(model), BenchCalculator(model)
+    with mode():
+        forces = atoms.get_forces()
+        (frame,) = predict_frames(model, [cluster()], batch_size=1)
+    np.testing.assert_array_equal(forces, plain.get_forces())
+    np.testing.assert_array_equal(frame.arrays["PRED_forces"], plain.get_forces())
+
+
+def test_the_energy_comes_in_parts(model):
+    atoms = cluster(field=(0.0, 0.0, 0.1))
+    atoms.calc = BenchCalculator(model)
+    energy, parts = atoms.get_potential_energy(), atoms.calc.results["energy_parts"]
+    assert sum(parts.values()) == pytest.approx(energy, abs=1e-10)
+    (frame,) = predict_frames(model, [atoms], batch_size=1)
+    assert {energy_part_key(name) for name in parts} <= frame.info.keys()
+    written = [frame.info[energy_part_key(name)] for name in parts]
+    assert written == pytest.approx(list(parts.values()), abs=1e-12)
+    if "dipole" in model.predicts:
+        assert parts["field"] == pytest.approx(-0.1 * atoms.get_dipole_moment()[2], abs=1e-12)
+
+
+def test_results_with_parts_are_written_by_ase(qeq, tmp_path):
+    atoms = cluster()
+    atoms.calc = BenchCalculator(qeq)
+    energy = atoms.get_potential_energy()
+    for name in ("one.xyz", "one.traj"):
+        write(tmp_path / name, atoms)
+        assert read(tmp_path / name).get_potential_energy() == pytest.approx(energy, abs=1e-6)
+
+
+def test_loading_a_run_says_nothing(tmp_path):
+    folder = write_run(tmp_path, build("polar"))
+    silently(BenchCalculator.from_run, folder)
 
 
 def test_without_a_field_there_is_none(qeq):
@@ -223,7 +409,7 @@ def test_polarizability_on_demand(qeq):
 def test_an_unconverged_density_is_no_result(qeq, monkeypatch):
     one = torch.ones(1)
     report = ScfReport(100 * one, 0.25 * one, one < 0, one, one)
-    unconverged = Prediction(energy=one, baseline=one, forces=torch.zeros(6, 3), scf=report)
+    unconverged = Prediction(one, {"baseline": one}, forces=torch.zeros(6, 3), scf=report)
     monkeypatch.setattr(qeq, "forward", lambda batch, **wanted: unconverged)
     atoms = cluster()
     atoms.calc = BenchCalculator(qeq)

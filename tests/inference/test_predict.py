@@ -48,7 +48,8 @@ class Echo(torch.nn.Module):
             ),
         }
         spoken = {name: value for name, value in values.items() if name not in self.silent}
-        return Prediction(energy=energy, baseline=10 * energy, **spoken)
+        parts = {"baseline": 10 * energy, "coulomb": -9 * energy}
+        return Prediction(energy=energy, energy_parts=parts, **spoken)
 
 
 @pytest.mark.parametrize("size", [1, 3, 9])
@@ -61,6 +62,7 @@ def test_every_structure_gets_its_own_numbers(size):
         energy = given.positions[:, 2].sum()
         assert atoms.info["PRED_energy"] == pytest.approx(energy, rel=1e-12)
         assert atoms.info["BASELINE_energy"] == pytest.approx(10 * energy, rel=1e-12)
+        assert atoms.info["PRED_energy_coulomb"] == pytest.approx(-9 * energy, rel=1e-12)
         np.testing.assert_allclose(atoms.arrays["PRED_forces"], -given.positions, rtol=1e-6)
         multipoles = np.outer(given.numbers, [1.0, 2.0, 3.0, 4.0])
         assert np.array_equal(atoms.arrays["PRED_multipoles"], multipoles)

@@ -155,7 +155,10 @@ def test_the_energy_is_the_sum_of_its_parts(model: Point) -> None:
     coulomb = torch.einsum("gi,gij,gj->g", p, maps.coulomb, p) / 2
     field = -(batch.electric_field * found.dipole).sum(1)
     short = batch.per_structure(inputs.nodes.energy).detach()
-    close(found.energy, found.baseline + short + internal + coulomb + field, 1e-10)
+    expected = {"short_range": short, "internal": internal, "coulomb": coulomb, "field": field}
+    for name, part in expected.items():
+        close(found.energy_parts[name], part, 1e-10)
+    assert found.energy_parts.keys() == {"baseline", *expected}
     assert (coulomb.abs() > 1e-3).all() and (field[[0, 2]].abs() > 1e-6).all()
 
 

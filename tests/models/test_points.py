@@ -14,6 +14,8 @@ from scipy.special import erf
 from bench.config.schema import Functional, Mode, ModelConfig, Update
 from bench.data.batch import Batch, build_graph, collate
 from bench.density.constants import COULOMB_CONSTANT
+from bench.inference.calculator import at_chemical_potential
+from bench.labels.keys import ENERGY_PARTS
 from bench.models.base import Point, build_point
 from bench.models.facts import gather_facts
 from bench.models.registry import point_class
@@ -139,6 +141,22 @@ def test_equivariance(point: Point, case: str) -> None:
     if expected.shape[1] == 4:  # charges alone otherwise
         expected[:, 1:] = (expected[:, [3, 1, 2]] @ turn.T)[:, [1, 2, 0]]
     torch.testing.assert_close(after.multipoles, expected, rtol=0, atol=1e-9)
+
+
+def test_the_energy_is_the_sum_of_its_parts(point: Point) -> None:
+    prediction = point(batch_of(point, slab(field=0.2), bulk(charge=2.0), cluster()))
+    assert set(prediction.energy_parts) <= set(ENERGY_PARTS)
+    total = sum(prediction.energy_parts.values())
+    torch.testing.assert_close(total, prediction.energy, rtol=0, atol=1e-10)
+    if "ensemble" in point.options:
+        held = at_chemical_potential(point, -3.0)
+        grand = held(batch_of(point, bulk(charge=0.0), cluster()))
+        reservoir = grand.energy_parts["reservoir"]
+        shift = held.average_shift(batch_of(point, bulk(charge=0.0), cluster()))
+        expected = (shift - 3.0) * grand.total_charge
+        torch.testing.assert_close(reservoir, expected, rtol=0, atol=1e-10)
+        total = sum(grand.energy_parts.values())
+        torch.testing.assert_close(total, grand.energy, rtol=0, atol=1e-10)
 
 
 @pytest.mark.parametrize("structure", STRUCTURES)
@@ -271,6 +289,8 @@ def test_without_the_energy_of_an_atoms_own_gaussian(name: str) -> None:
     unit = 0.5 * COULOMB_CONSTANT / (np.sqrt(np.pi) * sigma)
     own = unit * (charges.square().sum() + dipoles.square().sum() / (6 * sigma**2))
     torch.testing.assert_close(with_own.energy - without.energy, own[None], rtol=0, atol=1e-9)
+    coulomb = [prediction.energy_parts["coulomb"] for prediction in (with_own, without)]
+    torch.testing.assert_close(coulomb[0] - coulomb[1], own[None], rtol=0, atol=1e-9)
     measured = measured_force(bare, atoms, len(atoms) - 1, 2)
     assert float(without.forces[-1, 2]) == pytest.approx(measured, rel=1e-6)
 

@@ -26,7 +26,7 @@ def prediction(energy: float = 0.0, *, baseline: float = 0.0, **values: Any) -> 
         tensors["dipole"] = tensors["dipole"][None]
     return Prediction(
         energy=torch.tensor([energy], dtype=torch.float64),
-        baseline=torch.tensor([baseline], dtype=torch.float64),
+        energy_parts={"baseline": torch.tensor([baseline], dtype=torch.float64)},
         **tensors,
     )
 

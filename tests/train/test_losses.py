@@ -41,7 +41,7 @@ def shifted(batch: Batch, **shifts: object) -> Prediction:
         for name, by in shifts.items()
     }
     energy = values.pop("energy", batch.labels["energy"])
-    return Prediction(energy=energy, baseline=torch.zeros(2), **values)
+    return Prediction(energy=energy, energy_parts={}, **values)
 
 
 def test_energy_counts_per_atom(batch: Batch) -> None:
@@ -162,7 +162,7 @@ def test_errors_of_a_split_do_not_depend_on_the_batches(size: int) -> None:
         batch = collate(graphs[start : start + size])
         energy = batch.labels["energy"] + 0.1 * batch.num_atoms.double().square()
         forces = batch.labels["forces"] + 0.01 * batch.atomic_numbers[:, None].double()
-        prediction = Prediction(energy=energy, baseline=energy, forces=forces)
+        prediction = Prediction(energy=energy, energy_parts={}, forces=forces)
         sums.add(squared_errors(prediction, batch, stable_range=STABLE))
     sizes = [len(atoms) for atoms in structures]
     numbers = [z for atoms in structures for z in atoms.numbers]

@@ -65,7 +65,7 @@ class ToyPoint(nn.Module):
         residual = multipoles - batch.labels["multipoles"] if mode is Mode.direct else None
         return Prediction(
             energy=energy,
-            baseline=torch.zeros_like(energy),
+            energy_parts={"short_range": energy},
             forces=-gradient,
             multipoles=multipoles,
             total_charge=batch.per_structure(charge),
