@@ -1,4 +1,4 @@
-"""Which frames to label next: those that trained points disagree on and that are like none labelled.
+"""Which frames to label next: those that trained points disagree on and that are new.
 
 A committee's spread tells where the data leave the models free (H. S. Seung, M. Opper,
 H. Sompolinsky, COLT 1992); the distance to what is labelled keeps one region from being chosen
