@@ -9,6 +9,9 @@ import pytest
 import yaml
 
 from bench.cli import VERBS, main
+from bench.config.compose import compose
+from bench.config.help import shown
+from bench.config.key import entries
 
 LIGHT = [["--help"], ["list"], ["list", "models"], ["list", "metrics"]]
 
@@ -47,14 +50,41 @@ def test_help_names_every_verb(capsys):
     assert all(f"  {verb} " in text for verb in VERBS)
 
 
+@pytest.mark.parametrize("word", ["-h", "--help"])
 @pytest.mark.parametrize("verb", VERBS)
-def test_every_verb_explains_itself(verb, elsewhere, capsys):
-    try:
-        assert main([verb, "--help"]) == 0
-    except SystemExit as done:  # of argparse and Hydra
-        assert done.code == 0
-    assert f"bench {verb}" in capsys.readouterr().out
+def test_every_verb_explains_itself(verb, word, elsewhere, capsys):
+    assert main([verb, word]) == 0
+    assert capsys.readouterr().out.startswith(f"usage: bench {verb}")
     assert list(elsewhere.iterdir()) == []
+
+
+def test_help_of_run_states_unit_range_and_meaning_of_every_key(elsewhere, capsys):
+    assert main(["run", "--help"]) == 0
+    words = " ".join(capsys.readouterr().out.split())
+    for entry in entries(compose()):
+        unit = f" [{entry.key.unit}]" if entry.key.unit else ""
+        allowed = f" ({entry.key.allowed})" if entry.key.allowed else ""
+        assert f"{entry.name}={shown(entry.value)}{unit} {entry.key.meaning}{allowed}" in words
+
+
+def test_help_of_run_shows_the_values_of_what_was_typed(elsewhere, capsys):
+    assert main(["run", "preset=smoke", "-h", "seed=7"]) == 0
+    text = capsys.readouterr().out
+    assert "model.num_channels=8 " in text and "seed=7 " in text
+    refused(["run", "--help", "sed=7"], capsys)
+
+
+@pytest.mark.parametrize(
+    ("argv", "fragments"),
+    [
+        (["run", "--multi-run"], ["--multi-run does not exist", "'--multirun'"]),
+        (["run", "--experimental-rerun", "x.pickle"], ["does not exist"]),
+        (["run", "-m", "--cfg", "job"], ["Only one of"]),
+    ],
+)
+def test_options_of_hydra_that_are_not_taken(argv, fragments, elsewhere, capsys):
+    message = refused(argv, capsys)
+    assert all(fragment in message for fragment in fragments), message
 
 
 def test_list_describes_every_choice(capsys):
@@ -70,7 +100,7 @@ def test_list_describes_every_choice(capsys):
     ("argv", "fragments"),
     [
         (["rum"], ["bench rum", "'run'"]),
-        (["list", "model"], ["bench list model", "'models'"]),
+        (["list", "model"], ["kinds=model ", "'models'"]),
         (["run", "model=scf_qek"], ["model=scf_qek", "'scf_qeq'", "short_range"]),
         (["run", "model=foo"], ["model=foo", "Allowed", "scf_qeq"]),
         (["run", "system=pt_watr"], ["system=pt_watr", "'pt_water'"]),

@@ -19,6 +19,8 @@ from rich.progress import track
 from rich.table import Table
 
 from bench.config.compose import compose
+from bench.config.key import key
+from bench.config.options import call
 from bench.config.schema import Ensemble
 from bench.data.dataset import load_dataset
 from bench.errors import BenchError, nearest
@@ -33,19 +35,6 @@ from bench.runs.folder import RunFolder
 SCHEMA_VERSION = 1
 FILE = "probes.json"
 WIDTH = 110  # of the table where nothing says how wide the output is
-HELP = """\
-Probes a model's physics without labels and prints numbers, bars and verdicts.
-
-  bench check model=scf_qeq               with initial weights, for the elements of pt_water
-  bench check model=scf_qeq system=sio2_vacancy preset=smoke
-  bench check run=results/runs/pt_water/scf_qeq/ID     trained; writes probes.json into the folder
-  bench check model=polar probes=chain,screening out=polar.json
-
-A finding is a number beyond its bar where that kind of model is known to be; the exit code is 1
-only where there is a failure. Any other setting: as for bench run.
-
-probes:
-"""
 _COLOURS = {
     Verdict.passed: "green",
     Verdict.failed: "bold red",
@@ -69,23 +58,41 @@ class Checked:
     origin: str
 
 
-def main(argv: Sequence[str]) -> int:
-    """Probe one model.
+@dataclass
+class Check:
+    """Probe a model's physics without labels: numbers, bars and verdicts.
 
-    Args:
-        argv: ``run=``, ``out=``, ``probes=`` and the settings of ``bench run``.
+    bench check model=scf_qeq               with initial weights, for the elements of pt_water
+    bench check model=scf_qeq system=sio2_vacancy preset=smoke
+    bench check run=results/runs/pt_water/scf_qeq/ID     trained; writes probes.json there
+    bench check model=polar probes=chain,screening out=polar.json
 
-    Returns:
-        1 where a probe fails, otherwise 0.
+    A finding is a number beyond its bar where that kind of model is known to be; the exit code is 1
+    only where there is a failure.
     """
-    if any(argument in ("-h", "--help") for argument in argv):
-        width = max(map(len, PROBES))
-        lines = (f"  {name:<{width}}  {probe.question}" for name, probe in PROBES.items())
-        print(HELP + "\n".join(lines))
-        return 0
-    own, overrides = _split(argv)
-    names = _probe_names(own.get("probes"))
-    checked = trained(Path(own["run"]), overrides) if "run" in own else untrained(overrides)
+
+    run: str = key("", "folder of a trained run; without it the first weights")
+    probes: list[str] = key([], "which; none: all", optional=True)
+    out: str = key("", "file of the results; with run= probes.json there")
+    settings: list[str] = key([], "without run=, any of bench run --help", rest=True, optional=True)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Probe one model; 1 where a probe fails."""
+    return call(argv, Check, check, verb="bench check", more=_questions)
+
+
+def _questions() -> str:
+    width = max(map(len, PROBES))
+    lines = (f"  {name:<{width}}  {probe.question}" for name, probe in PROBES.items())
+    return "\n".join(["probes:", *lines])
+
+
+def check(options: Check) -> int:
+    """Print the results and write them where asked."""
+    names = _probe_names(options.probes)
+    run = Path(options.run)
+    checked = trained(run, options.settings) if options.run else untrained(options.settings)
     console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
     results = run_probes(checked, names, console)
     console.print(checked.origin, markup=False, soft_wrap=True)
@@ -94,23 +101,13 @@ def main(argv: Sequence[str]) -> int:
         if result.reason:
             line = f"{result.verdict.value}, {result.probe}: {result.reason}"
             console.print(line, markup=False, soft_wrap=True, style=_COLOURS[result.verdict])
-    if file := own.get("out") or ("run" in own and f"{own['run']}/{FILE}"):
+    if file := options.out or (options.run and run / FILE):
         console.print(str(write(Path(file), checked, results)), markup=False, soft_wrap=True)
     return int(any(result.verdict is Verdict.failed for result in results))
 
 
-def _split(argv: Sequence[str]) -> tuple[dict[str, str], list[str]]:
-    """Our own settings, and those of a run."""
-    pairs = [argument.partition("=") for argument in argv]
-    own = {key: value for key, _, value in pairs if key in ("run", "out", "probes")}
-    for key, value in own.items():
-        if not value:
-            raise BenchError(f"{key}= has no value.", "bench check --help")
-    return own, ["".join(pair) for pair in pairs if pair[0] not in own]
-
-
-def _probe_names(chosen: str | None) -> list[str]:
-    names = chosen.replace("_", " ").split(",") if chosen else list(PROBES)
+def _probe_names(chosen: Sequence[str]) -> list[str]:
+    names = [name.replace("_", " ") for name in chosen] or list(PROBES)
     for name in names:
         if name not in PROBES:
             raise BenchError(f"probes={name} does not exist.", nearest(name, PROBES))

@@ -13,7 +13,9 @@ from bench.paths import shipped
 if TYPE_CHECKING:
     from bench.reference.store import Store
 
-_HELP = """Reference data: generate, check, import.
+_HELP = """usage: bench data VERB [KEY=VALUE ...]
+
+Reference data: generate, check, import.
 
   bench data generate system=pt_water [workers=2] [limit=N] [nice=19] [retry_failed=true]
       label what the plan lacks with CP2K; may be interrupted at any time and called again

@@ -2,28 +2,39 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 from bench.config.catalogue import axes, choices
+from bench.config.key import key
+from bench.config.options import call
 from bench.config.schema import Axes
-from bench.errors import BenchError, nearest
 from bench.evaluate.registry import METRICS
 
+KINDS = ("models", "systems", "presets", "metrics")
 
-def main(argv: list[str]) -> int:
+
+@dataclass
+class List:
+    """What there is to choose from, a line each; models alone as a table of the design space."""
+
+    kinds: list[str] = key(
+        [], "what to list; nothing: all", positional=True, optional=True, choices=KINDS
+    )
+
+
+def main(argv: Sequence[str]) -> int:
     """Print one kind, or all of them."""
-    if argv[:1] in (["-h"], ["--help"]):
-        print(f"bench list [{'|'.join(_KINDS)}]: all of them, or one kind, a line each")
-        return 0
-    kinds = argv or list(_KINDS)
-    for kind in kinds:
-        if kind not in _KINDS:
-            raise BenchError(f"bench list {kind} does not exist.", nearest(kind, _KINDS))
-    if argv == ["models"]:
+    return call(argv, List, show, verb="bench list")
+
+
+def show(options: List) -> int:
+    """Print what was asked for."""
+    if options.kinds == ["models"]:
         _print_axes()
         return 0
-    for kind in kinds:
-        rows = _KINDS[kind]()
+    for kind in options.kinds or KINDS:
+        rows = _ROWS[kind]()
         width = max(map(len, rows), default=0)
         print(f"{kind}:")
         print("\n".join(f"  {name:<{width}}  {line}".rstrip() for name, line in rows.items()))
@@ -44,7 +55,7 @@ def _metrics() -> dict[str, str]:
     return {m.name: f"[{m.unit or '1'}] {m.description}" for m in METRICS.values()}
 
 
-_KINDS = {
+_ROWS = {
     "models": lambda: choices("model"),
     "systems": lambda: choices("system"),
     "presets": lambda: choices("preset"),

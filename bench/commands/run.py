@@ -5,24 +5,58 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+import textwrap
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from hydra._internal.utils import _run_hydra, get_args_parser
+import hydra
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 
+from bench.config.catalogue import GROUPS, choices
 from bench.config.compose import (
     CONFIG_NAME,
-    check_overrides,
     compose,
     each_choice,
     register_schema,
     search_path,
     typed,
 )
-from bench.errors import BenchError
+from bench.config.help import WIDTH, sections
+from bench.config.key import entries
+from bench.config.options import HELP
+from bench.errors import BenchError, nearest
 from bench.paths import shipped
 from bench.runs.folder import RunFailed
+
+USAGE = """\
+usage: bench run [-m] [KEY=VALUE ...]
+
+Train one model on one system, evaluate it, write a results folder.
+
+  bench run model=scf_qeq system=pt_water          one run with preset=quick
+  bench run training.epochs=20 model.r_max=6.0     change any key of the list below
+  bench run -m model=short_range,scf_qeq seed=0,1  every combination, one after the other
+  bench run --cfg job                              only print the configuration
+
+Interrupted runs resume with the same command; finished ones are found, not repeated. The command
+line wins over the preset, the preset over the file of a model or system. Values below are those
+of the words beside --help. Hydra's own keys: bench run --hydra-help"""
+# Options of Hydra that make sense here, and whether a value follows. Not those that read other
+# folders or pickles.
+OPTIONS = {
+    "-m": False,
+    "--multirun": False,
+    "-c": True,
+    "--cfg": True,
+    "-p": True,
+    "--package": True,
+    "--resolve": False,
+    "-i": True,
+    "--info": True,
+    "--hydra-help": False,
+}
 
 
 @dataclass
@@ -60,35 +94,66 @@ def main(argv: list[str]) -> int:
     Args:
         argv: overrides and Hydra's own options, such as ``-m`` or ``--cfg job``.
     """
-    parser = get_args_parser()
-    parser.prog = "bench run"
-    arguments = parser.parse_args(argv)
-    _check(arguments.overrides, help_only=arguments.help or arguments.hydra_help)
-    arguments.overrides = [*search_path(arguments.overrides), *arguments.overrides]
+    overrides = _without_options(argv)
+    if not set(HELP).isdisjoint(argv):
+        print(explanation(overrides))
+        return 0
+    _check(overrides)
     register_schema()
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # or Hydra swallows exceptions and exits by itself
     jobs = Jobs()
     try:
-        _run_hydra(
-            args=arguments,
-            args_parser=parser,
-            task_function=jobs,
-            config_path=str(shipped("conf")),
-            config_name=CONFIG_NAME,
-        )
+        with _typed(["bench run", *search_path(overrides), *argv]):
+            hydra.main(str(shipped("conf")), CONFIG_NAME, version_base="1.3")(jobs)()
     except KeyboardInterrupt:
         print(f"\nInterrupted. Resume with:\n{shlex.join(['bench', 'run', *argv])}")
         return 130
     except RunFailed as error:  # on another machine
         jobs.note(error)
-    except (HydraException, RuntimeError) as error:  # of Hydra or a launcher; jobs keep theirs
+    except (HydraException, RuntimeError, ValueError) as error:  # of Hydra; jobs keep theirs
         raise BenchError(str(error)) from error
     return max(jobs.codes, default=0)
 
 
-def _check(overrides: list[str], *, help_only: bool) -> None:
+def _without_options(argv: Sequence[str]) -> list[str]:
+    """What was typed beside Hydra's options and their values."""
+    words, rest = iter(argv), []
+    for word in words:
+        name, equals, _ = word.partition("=")
+        if not word.startswith("-"):
+            rest.append(word)
+        elif name not in [*OPTIONS, *HELP]:
+            raise BenchError(f"bench run {word} does not exist.", nearest(name, [*OPTIONS, *HELP]))
+        elif OPTIONS.get(name) and not equals:
+            next(words, "")
+    return rest
+
+
+@contextmanager
+def _typed(argv: list[str]) -> Iterator[None]:
+    """What Hydra's entry finds typed, and that exceptions leave it instead of its own exit."""
+    before, sys.argv = sys.argv, argv
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    try:
+        yield
+    finally:
+        sys.argv = before
+
+
+def _check(overrides: list[str]) -> None:
     """Refuse mistakes before anything is written, in a sweep those of every value."""
-    check_overrides(overrides)
-    if not help_only:
-        for choice in each_choice(overrides):
-            compose(choice)
+    for choice in each_choice(overrides):
+        compose(choice)
+
+
+def explanation(overrides: Sequence[str]) -> str:
+    """Every choice, and every key with its value under these overrides."""
+    config = compose(overrides)
+    named = "\n".join(["choices:", *(_choices(group) for group in GROUPS)])
+    return "\n\n".join([USAGE, named, *sections(entries(config, section="run"))])
+
+
+def _choices(group: str) -> str:
+    names = ", ".join(choices(group))
+    return textwrap.fill(
+        names, WIDTH, initial_indent=f"  {group}=NAME".ljust(20), subsequent_indent=" " * 20
+    )

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import yaml
 
 from bench.config.compose import compose
+from bench.config.key import key
+from bench.config.options import call
 from bench.config.schema import RunConfig
 from bench.data.dataset import Dataset, dataset_checksum, load_dataset
 from bench.runs.folder import RunFolder
@@ -20,12 +25,21 @@ EVALUATION = 0.33  # of a training step
 OVERHEAD = 10.0  # s: start, metrics, figures
 
 
-def main(argv: list[str]) -> int:
+@dataclass
+class Show:
+    """What a run would be, without running it: configuration, id, status, folder and time."""
+
+    settings: list[str] = key([], "any of bench run --help", rest=True, optional=True)
+
+
+def main(argv: Sequence[str]) -> int:
     """Print the composed configuration, its folder and how long it would take."""
-    if argv[:1] in (["-h"], ["--help"]):
-        print("bench show KEY=VALUE ...: as for bench run, see bench run --help")
-        return 0
-    config = compose(argv)
+    return call(argv, Show, show, verb="bench show")
+
+
+def show(options: Show) -> int:
+    """Print the run of these settings."""
+    config = compose(options.settings)
     folder = RunFolder.of(config, identify(config, dataset_checksum(config.system)).run_id)
     seconds = estimate(config, load_dataset(config.system))
     print(yaml.safe_dump(plain(config), sort_keys=False))

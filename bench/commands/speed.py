@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from bench.config.key import key
+from bench.config.options import call
 from bench.config.schema import Solver, Update
 from bench.models.registry import DTYPES, point_names
 from bench.speed.solvers import Contest, SolverCost, compare_solvers
@@ -25,21 +27,38 @@ from bench.speed.timing import Ratio, measure
 from bench.speed.workload import Workload, workload
 
 FIRST_POINTS = ["short_range", "local_charges", "scf_qeq", "scf_fixed_point"]
-PARTS = ["training", "inference", "solvers", "polar"]
-CLI_EXAMPLES = """examples:
-  bench speed                                    training steps of four points, 54 atoms
-  bench speed --part inference --models all      every point, energy and forces
-  bench speed --part solvers                     our solve against mixing loops
-  bench speed --atoms 24 54 108 216              several sizes"""
+PARTS = ("training", "inference", "solvers", "polar")
+NAMES = (*point_names(), *VARIANTS)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Measure and print.
+@dataclass
+class Speed:
+    """What electrostatics and self-consistency cost, as ratios, on four slabs of Pt with water.
 
-    Args:
-        argv: options; ``bench speed --help`` lists them.
+    bench speed                                    training steps of four points, 54 atoms
+    bench speed part=inference models=all          every point, energy and forces
+    bench speed part=solvers                       our solve against mixing loops
+    bench speed atoms=24,54,108,216                several sizes
     """
-    options = _parse(argv)
+
+    part: list[str] = key(["training"], "what is timed", choices=PARTS)
+    models: list[str] = key(FIRST_POINTS, "points or variants", choices=(*NAMES, "all"))
+    rounds: int = key(15, "interleaved rounds; six give a 95 % interval", least=6)
+    atoms: list[int] = key([54], "of a slab", above=0)
+    dtype: str = key("float32", "of the backbone", choices=tuple(DTYPES))
+    threads: int = key(1, "of torch", least=1)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Measure and print."""
+    return call(argv, Speed, measure_parts, verb="bench speed")
+
+
+def measure_parts(options: Speed) -> int:
+    """Print the tables of every part and size."""
+    if "all" in options.models:
+        names = ["short_range", *(name for name in NAMES if name != "short_range")]
+        options = replace(options, models=names)
     torch.set_num_threads(options.threads)
     console = Console()
     for atoms in options.atoms:
@@ -50,43 +69,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="bench speed",
-        description="Cost of points and solvers on four generated Pt slabs with water.",
-        epilog=CLI_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    names = [*point_names(), *VARIANTS]
-    parser.add_argument("--models", nargs="+", default=FIRST_POINTS, choices=[*names, "all"])
-    parser.add_argument("--part", nargs="+", default=["training"], choices=PARTS)
-    parser.add_argument("--rounds", type=int, default=15, help="interleaved rounds, at least 6")
-    parser.add_argument("--atoms", type=int, nargs="+", default=[54], help="atoms per slab")
-    parser.add_argument("--dtype", choices=DTYPES, default="float32", help="of the backbone")
-    parser.add_argument("--threads", type=int, default=1, help="of torch")
-    options = parser.parse_args(argv)
-    if options.rounds < 6:
-        parser.error(f"--rounds={options.rounds}: six are the fewest that give a 95 % interval")
-    if "all" in options.models:
-        options.models = ["short_range", *(n for n in names if n != "short_range")]
-    return options
-
-
-def _training(work: Workload, options: argparse.Namespace) -> list[Table]:
+def _training(work: Workload, options: Speed) -> list[Table]:
     steps = {"mace-torch ScaleShiftMACE": mace_training(work)}
     steps |= {name: point_training(work, name) for name in options.models}
     ratios = measure(steps, rounds=options.rounds, title="training steps")
     return [_ratio_table("Training step", ratios, work, options)]
 
 
-def _inference(work: Workload, options: argparse.Namespace) -> list[Table]:
+def _inference(work: Workload, options: Speed) -> list[Table]:
     steps = {"mace-torch ScaleShiftMACE": mace_inference(work)}
     steps |= {name: point_inference(work, name) for name in options.models}
     ratios = measure(steps, rounds=options.rounds, title="inference")
     return [_ratio_table("Energy and forces, converged to 1e-8 e", ratios, work, options)]
 
 
-def _polar(work: Workload, options: argparse.Namespace) -> list[Table]:
+def _polar(work: Workload, options: Speed) -> list[Table]:
     steps = {
         "mace-torch ScaleShiftMACE": mace_training(work),
         "mace-torch PolarMACE, 2 updates": polar_mace_training(work),
@@ -96,7 +93,7 @@ def _polar(work: Workload, options: argparse.Namespace) -> list[Table]:
     return [_ratio_table("Training step", ratios, work, options)]
 
 
-def _solvers(work: Workload, options: argparse.Namespace) -> list[Table]:
+def _solvers(work: Workload, options: Speed) -> list[Table]:
     tables = []
     for update in (Update.linear, Update.mlp):
         contest = Contest(work, update=update)
@@ -107,7 +104,7 @@ def _solvers(work: Workload, options: argparse.Namespace) -> list[Table]:
     return tables
 
 
-TABLES: dict[str, Callable[[Workload, argparse.Namespace], list[Table]]] = {
+TABLES: dict[str, Callable[[Workload, Speed], list[Table]]] = {
     "training": _training,
     "inference": _inference,
     "solvers": _solvers,
@@ -119,9 +116,7 @@ def _atoms(work: Workload) -> str:
     return f"{len(work.batch.num_atoms)} slabs of {int(work.batch.num_atoms[0])} atoms"
 
 
-def _ratio_table(
-    title: str, ratios: Sequence[Ratio], work: Workload, options: argparse.Namespace
-) -> Table:
+def _ratio_table(title: str, ratios: Sequence[Ratio], work: Workload, options: Speed) -> Table:
     table = Table(
         title=f"{title}: {_atoms(work)}, {options.dtype}, {options.threads} thread(s)",
         caption=f"medians of {options.rounds} interleaved rounds of CPU time",

@@ -31,6 +31,7 @@ class Key:
         pattern: regular expression that a word has to match as a whole.
         optional: whether a list may be empty.
         positional: whether words without "=" are values of it.
+        rest: whether it takes the words that no other key takes.
     """
 
     meaning: str
@@ -44,6 +45,7 @@ class Key:
     pattern: str = ""
     optional: bool = False
     positional: bool = False
+    rest: bool = False
 
     @property
     def allowed(self) -> str:
@@ -78,12 +80,14 @@ class Entry:
         kind: its type.
         value: as it is there.
         key: what is known of it.
+        section: heading of the keys it stands among.
     """
 
     name: str
     kind: Any
     value: Any
     key: Key
+    section: str = ""
 
 
 def key(default: Any, meaning: str, unit: str = "", **known: Any) -> Any:
@@ -104,15 +108,17 @@ def key(default: Any, meaning: str, unit: str = "", **known: Any) -> Any:
     return field(default=default, metadata=metadata)
 
 
-def entries(node: Any, prefix: str = "") -> Iterator[Entry]:
+def entries(node: Any, prefix: str = "", section: str = "") -> Iterator[Entry]:
     """Every key of a dataclass instance, those of the dataclasses it holds in their place."""
     kinds = get_type_hints(type(node))
     for item in fields(node):
-        name, value, kind = prefix + item.name, getattr(node, item.name), kinds[item.name]
+        name, value, known = prefix + item.name, getattr(node, item.name), item.metadata["key"]
         if is_dataclass(value):
-            yield from entries(value, f"{name}.")
+            yield from entries(value, f"{name}.", f"{name}: {known.meaning}")
         else:
-            yield Entry(name, kind, value, _with_choices(item.metadata["key"], kind))
+            kind = kinds[item.name]
+            place = f"{prefix[:-1]}: {known.group}" if known.group else section
+            yield Entry(name, kind, value, _with_choices(known, kind), place)
 
 
 def keys_in(kind: type, *groups: str) -> frozenset[str]:

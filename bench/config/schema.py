@@ -96,7 +96,7 @@ class Axes:
 class ModelConfig:
     """One point of the design space."""
 
-    name: str = key(MISSING, "of the point", group=NAMING)
+    name: str = key(MISSING, "the point", group=NAMING)
     description: str = key("", "one line for bench list", group=NAMING)
     axes: Axes = key(Axes, "place in the design space", group=NAMING)
     r_max: float = key(5.0, "cutoff of the neighbours", "Å", above=0, group=BACKBONE)
@@ -113,7 +113,7 @@ class ModelConfig:
     )
     l_max: int = key(1, "0: charges; 1: and dipoles", choices=(0, 1), group=DENSITY)
     smearing_width: float = key(
-        1.5, "of the Gaussians that carry the density", "Å", above=0, group=DENSITY
+        1.5, "σ of the Gaussians that carry the density", "Å", above=0, group=DENSITY
     )
     energy_self_interaction: bool = key(
         True, "whether the energy counts an atom's own Gaussian", group=DENSITY
@@ -122,45 +122,57 @@ class ModelConfig:
         1.5, "reciprocal cutoff, in 2.77 over the narrowest width", above=0, group=DENSITY
     )
     feature_widths: list[float] = key(
-        [1.5, 3.0], "of the Gaussians that feel the potential", "Å", above=0, group=FEATURES
+        [1.5, 3.0], "σ of the Gaussians that feel the potential", "Å", above=0, group=FEATURES
     )
     feature_self_interaction: bool = key(
         True, "whether an atom's features feel its own density", group=FEATURES
     )
     solver: Solver = key(
-        Solver.auto, "auto: direct where linear, else newton", group=SELF_CONSISTENCY
+        Solver.auto, "of the density; auto: direct if linear, else newton", group=SELF_CONSISTENCY
     )
     initial_density: Guess = key(Guess.local, "where iterations start", group=SELF_CONSISTENCY)
-    tolerance: float = key(1e-8, "of the density", "e", above=0, group=SELF_CONSISTENCY)
-    max_iterations: int = key(100, "until a solve has failed", above=0, group=SELF_CONSISTENCY)
+    tolerance: float = key(
+        1e-8, "largest residual of a solved density", "e", above=0, group=SELF_CONSISTENCY
+    )
+    max_iterations: int = key(
+        100, "iterations after which a solve has failed", above=0, group=SELF_CONSISTENCY
+    )
     mixing: float = key(
-        0.2, "step of solver=mixing and anderson", above=0, most=1, group=SELF_CONSISTENCY
+        0.2,
+        "part of the residual that mixing and anderson add",
+        above=0,
+        most=1,
+        group=SELF_CONSISTENCY,
     )
     dense_limit: int = key(
-        450, "up to which matrices are solved", "atoms", least=0, group=SELF_CONSISTENCY
+        450,
+        "largest structure that is solved with matrices",
+        "atoms",
+        least=0,
+        group=SELF_CONSISTENCY,
     )
     ensemble: Ensemble = key(
         Ensemble.constant_charge, "what is held where charge flows", group=SELF_CONSISTENCY
     )
     fermi_level: float | None = key(
-        None, "held at constant_fermi_level", "eV", group=SELF_CONSISTENCY
+        None, "what ensemble=constant_fermi_level holds", "eV", group=SELF_CONSISTENCY
     )
-    update: Update = key(Update.linear, "of scf_fixed_point: its learned map", group=OWN)
+    update: Update = key(Update.linear, "scf_fixed_point: the learned map", group=OWN)
     functional: Functional = key(
-        Functional.quadratic, "of scf_energy_functional: its learned energy", group=OWN
+        Functional.quadratic, "scf_energy_functional: the learned energy", group=OWN
     )
     nonlocal_energy: bool = key(
-        True, "of scf_fixed_point and polar: learned energy of the density", group=OWN
+        True, "scf_fixed_point, polar: learned energy of the density", group=OWN
     )
-    num_updates: int = key(2, "of polar: field updates", above=0, group=OWN)
-    metallic: bool = key(True, "of scf_response: a Fermi sea gives charge", group=OWN)
+    num_updates: int = key(2, "polar: field updates", above=0, group=OWN)
+    metallic: bool = key(True, "scf_response: exchange of charge with a Fermi sea", group=OWN)
 
 
 @dataclass
 class SystemConfig:
     """One dataset with its card."""
 
-    name: str = key(MISSING, "of the system")
+    name: str = key(MISSING, "the system")
     description: str = key("", "one line for bench list")
     path: str = key("", "folder of card.yaml; empty: datasets/<name>")
 
@@ -190,22 +202,20 @@ class TrainingConfig:
     """Optimisation, the same for every point of a comparison."""
 
     epochs: int = key(100, "passes over the training set", above=0)
-    batch_size: int = key(4, "in a training step", "structures", above=0)
-    learning_rate: float = key(0.01, "at its highest", above=0)
-    optimizer: str = key("adam", "adam is amsgrad", choices=("adam", "adamw"))
-    weight_decay: float = key(5e-7, "of the optimizer", least=0)
+    batch_size: int = key(4, "of a training step", "structures", above=0)
+    learning_rate: float = key(0.01, "the highest, after the warm-up", above=0)
+    optimizer: str = key("adam", "adam: with amsgrad", choices=("adam", "adamw"))
+    weight_decay: float = key(5e-7, "of the backbone's inner weights", least=0)
     schedule: str = key("cosine", "of the learning rate", choices=("cosine", "plateau", "constant"))
-    warmup_epochs: int = key(2, "until the learning rate is at its highest", "epochs", least=0)
+    warmup_epochs: int = key(2, "of a rising learning rate", "epochs", least=0)
     clip_gradient: float = key(100.0, "largest norm of a gradient", above=0)
     ema_decay: float = key(0.99, "of the weights' running average", least=0, below=1)
-    early_stop_patience: int = key(
-        0, "without a better validation loss; 0: never stop", "epochs", least=0
-    )
-    time_limit: float = key(0.0, "of training; 0: none", "min", least=0)
+    early_stop_patience: int = key(0, "without a better validation loss; 0: any", "epochs", least=0)
+    time_limit: float = key(0.0, "of training; 0: any", "min", least=0)
     mode: Mode = key(Mode.auto, "of the density; auto: what the model recommends")
-    direct_fraction: float = key(0.25, "of a staged run's epochs that are direct", least=0, most=1)
+    direct_fraction: float = key(0.25, "direct part of a staged run's epochs", least=0, most=1)
     unrolled_steps: int = key(10, "mixing steps of mode=unrolled", above=0)
-    unrolled_mixing: float = key(0.3, "their step", above=0, most=1)
+    unrolled_mixing: float = key(0.3, "part of the residual that each adds", above=0, most=1)
     loss: LossWeights = key(LossWeights, "weights of the losses")
 
 
@@ -216,13 +226,13 @@ class RunConfig:
     model: ModelConfig = key(ModelConfig, "the point")
     system: SystemConfig = key(SystemConfig, "the data")
     training: TrainingConfig = key(TrainingConfig, "optimisation")
-    preset: str = key("quick", "its name")
-    seed: int = key(0, "of weights and the order of structures", least=0)
+    preset: str = key("quick", "what was chosen with preset=NAME")
+    seed: int = key(0, "decides first weights and the order of structures", least=0)
     dtype: str = key(
         "float32", "of the backbone; electrostatics is float64", choices=("float32", "float64")
     )
     device: str = key(
-        "cpu", "where it computes", choices=("cpu", "cuda", "cuda:0"), pattern=r"cpu|cuda(:\d+)?"
+        "cpu", "what computes", choices=("cpu", "cuda", "cuda:0"), pattern=r"cpu|cuda(:\d+)?"
     )
-    results_dir: str = key("results/runs", "where results are written")
+    results_dir: str = key("results/runs", "folder of the results")
     wandb: Wandb = key(Wandb.off, "mirror on Weights & Biases")

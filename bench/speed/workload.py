@@ -73,8 +73,8 @@ def _packed_slab(atoms: int, random: np.random.Generator) -> ase.Atoms:
     repeats = max(1, round(atoms / 27))
     waters, left = divmod(atoms - 12 * repeats, 3)
     if left or waters < 1:
-        raise BenchError(f"--atoms={atoms}: 12 Pt per 27 atoms leave no whole number of molecules.")
+        raise BenchError(f"atoms={atoms}: 12 Pt per 27 atoms leave no whole number of molecules.")
     for _ in range(ATTEMPTS):
         with contextlib.suppress(BenchError):
             return metal_water_slab("Pt", waters=waters, rng=random, size=(2, 2 * repeats))
-    raise BenchError(f"--atoms={atoms}: {waters} molecules do not fit.")
+    raise BenchError(f"atoms={atoms}: {waters} molecules do not fit.")

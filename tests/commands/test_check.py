@@ -105,7 +105,7 @@ def test_a_run_at_a_fixed_fermi_level_is_probed_at_constant_charge(tmp_path):
     [
         (["probes=chian"], ["probes=chian", "'chain'", "dissociation"]),
         (["run=nowhere"], ["nowhere/config.yaml does not exist"]),
-        (["out="], ["out= has no value"]),
+        (["--model=scf_qeq"], ["options are written key=value"]),
         (["model=scf_qek"], ["model=scf_qek", "'scf_qeq'"]),
         (["model"], ["model is no setting"]),
     ],

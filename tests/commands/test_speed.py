@@ -34,41 +34,6 @@ def row(table: Table, name: str) -> list[str]:
     return [cell.strip() for cell in line.strip("│").split("│")]
 
 
-def test_defaults() -> None:
-    options = command._parse([])
-    assert (options.part, options.models) == (["training"], command.FIRST_POINTS)
-    assert (options.rounds, options.atoms, options.threads) == (15, [54], 1)
-    assert options.dtype == "float32"
-
-
-def test_all_models_are_every_point_and_variant_once_short_range_first() -> None:
-    models = command._parse(["--models", "all"]).models
-    assert models[0] == "short_range"
-    assert sorted(models) == sorted([*point_names(), *VARIANTS])
-
-
-@pytest.mark.parametrize(
-    ("argv", "said"),
-    [
-        (["--rounds", "5"], "--rounds=5: six are the fewest"),
-        (["--rounds", "many"], "invalid int value: 'many'"),
-        (["--models", "scf_qek"], "'scf_qek' (choose from"),
-        (["--part", "sovlers"], "'sovlers' (choose from"),
-        (["--dtype", "float16"], "'float16' (choose from"),
-        (["--atoms", "5.5"], "invalid int value: '5.5'"),
-    ],
-    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
-)
-def test_mistakes_exit_with_two(argv: list[str], said: str, capsys) -> None:
-    with pytest.raises(SystemExit) as stop:
-        command._parse(argv)
-    assert stop.value.code == 2 and said in capsys.readouterr().err
-
-
-def test_six_rounds_are_enough() -> None:
-    assert command._parse(["--rounds", "6"]).rounds == 6
-
-
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple]:
     """What is asked for: the workloads, and the parts measured on them."""
@@ -79,29 +44,66 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple]:
         return WORK
 
     def part(name: str):
-        return lambda work, options: calls.append((name, options.rounds)) or [Table(title=name)]
+        return lambda work, options: calls.append((name, options)) or [Table(title=name)]
 
     monkeypatch.setattr(command, "workload", workload)
     monkeypatch.setattr(command, "TABLES", {name: part(name) for name in command.PARTS})
     return calls
 
 
+def test_defaults(asked: list[tuple]) -> None:
+    assert command.main([]) == 0
+    assert asked == [("workload", 54, torch.float32), ("training", command.Speed())]
+    assert command.Speed().models == command.FIRST_POINTS
+
+
+def test_all_models_are_every_point_and_variant_once_short_range_first(asked) -> None:
+    command.main(["models=all"])
+    models = asked[1][1].models
+    assert models[0] == "short_range"
+    assert sorted(models) == sorted([*point_names(), *VARIANTS])
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("rounds=5", "rounds=5 must be 6 or more"),
+        ("rounds=many", "Value 'many'"),
+        ("models=scf_qek", "models=scf_qek is not known.\nDid you mean 'scf_qeq'?"),
+        ("part=sovlers", "Did you mean 'solvers'?"),
+        ("dtype=float16", "dtype=float16 is not known"),
+        ("atoms=5.5", "Value '5.5'"),
+        ("--atoms=54", "options are written key=value.\nDid you mean 'atoms'?"),
+    ],
+)
+def test_mistakes_measure_nothing(word: str, said: str, asked: list[tuple]) -> None:
+    with pytest.raises(BenchError) as refusal:
+        command.main([word])
+    assert said in str(refusal.value) and asked == []
+
+
+def test_six_rounds_are_enough(asked: list[tuple]) -> None:
+    command.main(["rounds=6"])
+    assert asked[1][1].rounds == 6
+
+
 def test_every_part_is_measured_at_every_size(asked: list[tuple]) -> None:
     threads = torch.get_num_threads()
-    argv = ["--atoms", "24", "54", "--part", "polar", "training", "--rounds", "7"]
+    argv = ["atoms=24,54", "part=polar,training", "rounds=7"]
     try:
-        assert command.main([*argv, "--dtype", "float64"]) == 0
+        assert command.main([*argv, "dtype=float64"]) == 0
         assert torch.get_num_threads() == 1
     finally:
         torch.set_num_threads(threads)
-    parts = [("polar", 7), ("training", 7)]
     sizes = [("workload", n, torch.float64) for n in (24, 54)]
-    assert asked == [sizes[0], *parts, sizes[1], *parts]
+    assert [asked[0], asked[3]] == sizes
+    assert [part for part, _ in (*asked[1:3], *asked[4:])] == ["polar", "training"] * 2
+    assert {options.rounds for _, options in (*asked[1:3], *asked[4:])} == {7}
 
 
 def test_a_size_without_whole_molecules_is_refused() -> None:
-    with pytest.raises(BenchError, match="--atoms=25"):
-        command.main(["--atoms", "25"])
+    with pytest.raises(BenchError, match="atoms=25"):
+        command.main(["atoms=25"])
 
 
 @pytest.mark.parametrize(

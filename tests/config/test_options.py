@@ -1,98 +1,167 @@
-"""Words of ``bench data``: what is refused, and how the message helps."""
+"""Words into the dataclass of a verb's options: what is refused, and how the message helps."""
+
+from dataclasses import dataclass
+from enum import Enum
 
 import pytest
+from omegaconf import MISSING
 
-from bench.config.options import REQUIRED, parse_options, whole_numbers
+from bench.config.key import key
+from bench.config.options import call, parse
 from bench.errors import BenchError
 
-DEFAULTS = {"system": REQUIRED, "workers": 2, "reach": 1.5, "keep": False, "out": None}
+
+class Colour(Enum):
+    red = "red"
+    blue = "blue"
 
 
-def parse(*words, **more):
-    return parse_options(["system=al", *words], DEFAULTS, verb="generate", **more)
+@dataclass
+class Verb:
+    """Does a thing.
+
+    bench verb system=al
+    """
+
+    system: str = key(MISSING, "what it is done to")
+    workers: int = key(2, "at a time", least=1)
+    reach: float = key(1.5, "how far", "Å", least=0, most=2)
+    keep: bool = key(False, "whether anything stays")
+    colour: Colour = key(Colour.red, "of the thing")
+    out: str = key("", "file")
+    sizes: list[int] = key([54], "of the slabs", "atoms", above=0)
+    parts: list[str] = key([], "of the thing", choices=("lid", "box"), optional=True)
+    map: dict[str, str] = key({}, "the file's names")
+
+
+def read(*words):
+    return parse(["system=al", *words], Verb, verb="bench verb")
 
 
 @pytest.mark.parametrize(
-    ("words", "key", "value"),
+    ("words", "name", "value"),
     [
         ([], "workers", 2),
-        (["workers=-3"], "workers", -3),
+        (["workers=3"], "workers", 3),
         (["reach=2"], "reach", 2.0),
+        (["reach=1e-3"], "reach", 0.001),
         (["keep=true", "keep=false"], "keep", False),
-        (["out=a=b c"], "out", "a=b c"),
+        (["colour=blue"], "colour", Colour.blue),
+        (["out=a=b c (1).xyz"], "out", "a=b c (1).xyz"),
         (["out="], "out", ""),
+        (["out=007"], "out", "007"),
         (["workers=1", "workers=4"], "workers", 4),
+        (["sizes=24"], "sizes", [24]),
+        (["sizes=24,54"], "sizes", [24, 54]),
+        (["sizes=[24,54]"], "sizes", [24, 54]),
+        (["parts=lid,box"], "parts", ["lid", "box"]),
+        (["map.energy=E total", "map.q="], "map", {"energy": "E total", "q": ""}),
     ],
 )
-def test_values_have_the_type_of_their_default(words, key, value):
-    found = parse(*words)[key]
+def test_values_have_the_type_of_their_field(words, name, value):
+    found = getattr(read(*words), name)
     assert found == value and type(found) is type(value)
 
 
 @pytest.mark.parametrize(
     ("word", "problem", "mend"),
     [
-        ("workers", "generate: 'workers' is no key=value.", "Did you mean 'workers'?"),
-        ("wrokers=1", "generate: 'wrokers' is no option.", "Did you mean 'workers'?"),
-        ("workers=1.5", "generate: workers='1.5' is no int.", ""),
-        ("reach=far", "generate: reach='far' is no float.", ""),
-        ("keep=yes", "generate: keep='yes'.", "Allowed: true, false."),
-        ("map.energy=E", "generate: 'map.energy' is no option.", "Allowed: keep, out"),
+        ("workers", "bench verb: workers is no key=value.", "Did you mean 'workers'?"),
+        ("wrokers=1", "bench verb: the key wrokers does not exist.", "Did you mean 'workers'?"),
+        ("reach.x=1", "bench verb: the key reach.x does not exist.", "Did you mean 'reach'?"),
+        ("map=x", "bench verb: the key map does not exist.", "Did you mean 'map'?"),
+        ("workers=1.5", "bench verb: workers=1.5 cannot be used: Value '1.5'", ""),
+        ("reach=far", "bench verb: reach=far cannot be used: Value 'far'", ""),
+        ("keep=perhaps", "bench verb: keep=perhaps cannot be used", ""),
+        ("colour=green", "bench verb: colour=green cannot be used: Invalid value 'green'", ""),
+        ("workers=[1", "workers=[1 cannot be read", ""),
+        ("workers=0", "workers=0 must be 1 or more.", ""),
+        ("reach=2.5", "reach=2.5 must be zero or more, at most 2, in Å.", ""),
+        ("sizes=24,0", "sizes=[24, 0] must be a list of numbers, each positive, in atoms.", ""),
+        ("parts=lid,bx", "parts=bx is not known.", "Did you mean 'box'?"),
     ],
 )
 def test_messages_hold_the_word_and_a_way_out(word, problem, mend):
     with pytest.raises(BenchError) as refused:
-        parse(word)
-    assert refused.value.problem == problem
+        read(word)
+    assert refused.value.problem.startswith(problem)
     assert refused.value.mend.startswith(mend)
 
 
-def test_prefixes_take_text_that_no_default_knows():
-    found = parse("map.energy=E total", "map.charge=", prefixes=("map.",))
-    assert (found["map.energy"], found["map.charge"]) == ("E total", "")
-    with pytest.raises(BenchError, match=r"'mop\.x' is no option"):
-        parse("mop.x=1", prefixes=("map.",))
-
-
-def test_a_missing_option_is_told_with_all_options():
-    with pytest.raises(BenchError, match=r"system=\.\.\. is missing") as refused:
-        parse_options([], DEFAULTS, verb="generate")
-    assert refused.value.mend == "Options: system, workers, reach, keep, out."
+def test_what_is_required_is_asked_for():
+    with pytest.raises(BenchError, match=r"bench verb: system=\.\.\. is missing") as refused:
+        parse([], Verb, verb="bench verb")
+    assert refused.value.mend == "See bench verb --help"
 
 
 def test_defaults_stay_as_they_are():
-    before = dict(DEFAULTS)
-    parse("workers=7", "out=x")
-    assert before == DEFAULTS
+    read("sizes=7", "map.energy=E")
+    assert (read().sizes, read().map) == ([54], {})
 
 
-@pytest.mark.parametrize(
-    ("word", "mend"),
-    [
-        ("workers=0", "Allowed: 1 or more."),
-        ("workers=-1", "Allowed: 1 or more."),
-        ("reach=2.5", "Allowed: 0 to 2."),
-        ("reach=-0.5", "Allowed: 0 to 2."),
-    ],
-)
-def test_numbers_out_of_range_are_refused(word, mend):
-    ranges = {"workers": (1, None), "reach": (0, 2)}
-    with pytest.raises(BenchError, match=word) as refused:
-        parse(word, ranges=ranges)
-    assert refused.value.mend == mend
-    assert parse("workers=1", "reach=2", ranges=ranges)["reach"] == 2.0
+@dataclass
+class Places:
+    """Takes words of other verbs."""
+
+    file: str = key(MISSING, "to read", positional=True)
+    run: str = key("", "folder")
+    settings: list[str] = key([], "as for bench run", rest=True, optional=True)
 
 
-def test_a_required_number():
-    with pytest.raises(BenchError, match=r"waters=\.\.\. is missing"):
-        parse_options([], {"waters": int}, verb="sample")
-    with pytest.raises(BenchError, match="waters='two' is no int"):
-        parse_options(["waters=two"], {"waters": int}, verb="sample")
-    assert parse_options(["waters=2"], {"waters": int}, verb="sample") == {"waters": 2}
+def test_words_without_a_key_and_keys_of_others():
+    found = parse(["a.xyz", "model.r_max=3", "run=here", "seed"], Places, verb="bench places")
+    assert (found.file, found.run) == ("a.xyz", "here")
+    assert found.settings == ["model.r_max=3", "seed"]
+    assert parse(["file=b=c.xyz"], Places, verb="bench places").file == "b=c.xyz"
 
 
-@pytest.mark.parametrize("text", ["3x3", "3x0x1", "3x-1x1", "3x3x", "3 3 1", "axbxc"])
-def test_whole_numbers_are_counted(text):
-    assert whole_numbers("3x12x1", 3, "k_points") == [3, 12, 1]
-    with pytest.raises(BenchError, match=f"k_points: '{text}' is not 3 positive numbers"):
-        whole_numbers(text, 3, "k_points")
+@dataclass
+class Kinds:
+    """Lists."""
+
+    kinds: list[str] = key([], "of things", positional=True, optional=True, choices=("a", "b"))
+
+
+def test_several_words_without_a_key():
+    assert parse(["b", "a"], Kinds, verb="bench kinds").kinds == ["b", "a"]
+    with pytest.raises(BenchError, match="kinds=c is not known"):
+        parse(["b", "c"], Kinds, verb="bench kinds")
+
+
+# Help
+
+
+@pytest.mark.parametrize("word", ["-h", "--help"])
+def test_help_instead_of_work_whatever_else_was_typed(word, capsys):
+    assert call(["workers=-1", word], Verb, lambda options: 5, verb="bench verb") == 0
+    assert capsys.readouterr().out.startswith(
+        "usage: bench verb system=... [KEY=VALUE ...]\n\nDoes a"
+    )
+    assert call(["system=al"], Verb, lambda options: options.workers, verb="bench verb") == 2
+
+
+def test_help_states_value_unit_meaning_and_range_of_every_option(capsys):
+    call(["-h"], Verb, lambda options: 0, verb="bench verb")
+    lines = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()]
+    said = {words[0]: words[1] for words in lines if len(words) == 2}
+    assert said["system=..."] == "what it is done to"
+    assert said["workers=2"] == "at a time (1 or more)"
+    assert said["reach=1.5"].split(maxsplit=1)[0] == "[Å]"
+    assert said["reach=1.5"].endswith("how far (zero or more, at most 2)")
+    assert said["keep=false"] == "whether anything stays"
+    assert said["colour=red"] == "of the thing (red, blue)"
+    assert said["sizes=[54]"].endswith("of the slabs (positive)")
+    assert said["map.NAME=..."] == "the file's names"
+
+
+def test_usage_of_words_without_a_key(capsys):
+    call(["-h"], Places, lambda options: 0, verb="bench places")
+    call(["-h"], Kinds, lambda options: 0, verb="bench kinds")
+    usages = [line for line in capsys.readouterr().out.splitlines() if line.startswith("usage")]
+    assert usages == ["usage: bench places FILE [KEY=VALUE ...]", "usage: bench kinds [KINDS ...]"]
+
+
+def test_lines_are_as_wide_as_the_terminal_and_no_wider(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    call(["-h"], Verb, lambda options: 0, verb="bench verb")
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
