@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from bench.config.schema import Ensemble
 from bench.data.batch import build_graph, collate
-from bench.data.dataset import check_field, check_vacuum
+from bench.data.checks import check_field, check_vacuum
 from bench.density.geometry import Boundary
 from bench.density.reciprocal import boundary_of
 from bench.errors import BenchError, nearest
