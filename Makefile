@@ -1,6 +1,6 @@
 # Every target makes its own virtual environment in .venv; python3 and make are all it needs.
 .DEFAULT_GOAL := help
-.PHONY: help install run test lint format clean
+.PHONY: help install run test lint format docs clean
 
 PYTHON ?= python3
 JOBS ?= 2
@@ -37,6 +37,10 @@ lint: $(STAMP)  ## Check style and types
 format: $(STAMP)  ## Format the code and mend what ruff can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+docs: $(STAMP)  ## Build the documentation in build/site, warnings being errors
+	$(BIN)/pip install --quiet $(PINS) --editable '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 clean:  ## Remove .venv and caches; results stay
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache *.egg-info
