@@ -68,11 +68,14 @@ class Problem(ABC):
         rows: which structures of the original batch these are.
         positive_definite: M is symmetric and positive definite on neutral p, and c = n, so that
             conjugate gradients apply.
+        steep: n·F may jump or hardly change as μ moves by volts, so that a common step in p and μ
+            says little of μ: iterates carry the μ that conserves their charge instead.
     """
 
     constraint: Constraint
     rows: Rows = field(default_factory=lambda: slice(None))
     positive_definite: bool = False
+    steep: bool = False
 
     @abstractmethod
     def residual(self, p: Tensor, mu: Tensor) -> Tensor:
@@ -164,6 +167,43 @@ class LocalFixedPoint(Problem):
 
     def _per_atom(self, x: Tensor) -> Tensor:
         return x.reshape(len(x), self.num_atoms, -1, *x.shape[2:])
+
+
+@dataclass(frozen=True, kw_only=True)
+class PotentialResponse(Problem):
+    """p = F(V) with V = A p + v + μ n, F falling: minus the gradient of a convex function of V.
+
+    Attributes:
+        answer: F, (V [g, m], rows) → [g, m]; row i may depend on every V_j.
+        slope: −∂F/∂V, symmetric and positive: (V [g, m], X [g, m, r], rows) → [g, m, r].
+        coulomb: A [g, m, m], or the same as a callable (p [g, m], rows) → [g, m].
+        applied: v [g, m].
+    """
+
+    answer: Callable[[Tensor, Rows], Tensor]
+    slope: Callable[[Tensor, Tensor, Rows], Tensor]
+    coulomb: LinearMap
+    applied: Tensor
+    steep: bool = True
+
+    def potential(self, p: Tensor, mu: Tensor) -> Tensor:
+        """V [g, m]."""
+        own = _apply(self.coulomb, p, self.rows) + self.applied
+        return own + mu[:, None] * self.constraint.charge
+
+    def residual(self, p: Tensor, mu: Tensor) -> Tensor:
+        """F(V) − p in e (e Å)."""
+        return _masked(self.answer(self.potential(p, mu), self.rows) - p, self.constraint.mask)
+
+    def linearise(self, p: Tensor, mu: Tensor) -> tuple[Tensor, Tensor]:
+        """1 − ∂F/∂V A and −∂F/∂V n."""
+        if not isinstance(self.coulomb, Tensor):
+            return super().linearise(p, mu)
+        potential, charge = self.potential(p, mu), self.constraint.charge
+        columns = torch.cat([self.coulomb, charge[..., None]], 2)
+        answer = self.slope(potential, columns, self.rows)
+        identity = torch.eye(p.shape[1], dtype=p.dtype, device=p.device)
+        return identity + answer[..., :-1], answer[..., -1]
 
 
 @dataclass(frozen=True, kw_only=True)

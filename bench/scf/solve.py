@@ -91,7 +91,9 @@ class Newton:
         self._make_inverse = make_inverse
 
     def evaluate(self, problem: Problem, p: Tensor, mu: Tensor) -> State:
-        """The residual at the given μ."""
+        """The residual at the given μ, or where that is steep at the one that conserves charge."""
+        if problem.steep:
+            mu, _, _ = find_fermi_level(problem, p, mu)
         return State(p, mu, problem.residual(p, mu), problem.constraint.error(p, mu))
 
     def step(self, problem: Problem, state: State) -> State:

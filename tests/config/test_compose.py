@@ -6,7 +6,13 @@ from bench.config.catalogue import choices
 from bench.config.compose import check_overrides, compose, each_choice, search_path
 from bench.errors import BenchError
 
-SELF_CONSISTENT = ["scf_energy_functional", "scf_fixed_point", "scf_qeq", "scf_response"]
+SELF_CONSISTENT = [
+    "scf_energy_functional",
+    "scf_fixed_point",
+    "scf_levels",
+    "scf_qeq",
+    "scf_response",
+]
 
 
 def refusal_of(function, *arguments):

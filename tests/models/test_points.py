@@ -32,6 +32,7 @@ POINTS: dict[str, dict[str, object]] = {
     "scf_energy_functional": {},
     "scf_energy_functional-nonlinear": {"functional": Functional.nonlinear},
     "scf_response": {},
+    "scf_levels": {},
     "scf_fixed_point": {},
     "scf_fixed_point-mlp": {"update": Update.mlp},
     "scf_fixed_point-many_body": {"update": Update.many_body},

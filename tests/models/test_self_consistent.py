@@ -34,6 +34,7 @@ from tests.structures import bulk, cluster, slab
 LINEAR = ("scf_qeq", "scf_response", "scf_fixed_point")  # the quadratic functional is QEq
 NONLINEAR = (
     "scf_energy_functional-nonlinear",
+    "scf_levels",
     "scf_fixed_point-mlp",
     "scf_fixed_point-many_body",
 )
@@ -215,7 +216,7 @@ def test_ensembles_agree(name: str) -> None:
     close(reservoir.energy, closed.energy + mu * 0.3, 1e-8)
 
 
-@pytest.mark.parametrize("name", ("scf_qeq", *FIXED_POINTS))
+@pytest.mark.parametrize("name", ("scf_qeq", "scf_levels", *FIXED_POINTS))
 def test_stress_at_a_fixed_fermi_level(name: str) -> None:
     """The given level moves with the cell's average potential, and the density with it."""
     model, atoms, step = at_fermi_level(name, -0.3), bulk(), 1e-4

@@ -15,6 +15,7 @@ RESPONSES = {
     "scf_qeq": "hardness.offset",
     "scf_fixed_point": "gains.offset",
     "scf_fixed_point-mlp": "nonlinear.steepness",
+    "scf_levels": "number.offset",
     "scf_response": "polarisability.offset",
 }
 

@@ -35,6 +35,9 @@ def test_only_energies_that_are_not_variational_are_excused_from_derivatives(mea
     [
         ("scf_response", "chain exponent"),
         ("scf_response", "unscreened potential"),
+        ("scf_levels", "chain exponent"),
+        ("scf_levels", "unscreened potential"),
+        ("scf_levels", "fractional charge"),
         ("scf_qeq", "unscreened potential"),
         ("fixed_charge", "fractional charge"),
         ("split_charges", "fractional charge"),

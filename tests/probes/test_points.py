@@ -64,8 +64,9 @@ def test_charge_flows_along_a_chain_of_molecules_in_conductors(name):
     assert 2.0 < value(result, "chain exponent") < 3.0
 
 
-def test_scf_response_insulates_along_molecules_and_screens_in_metals():
-    chain, screening = probed("scf_response", "chain"), probed("scf_response", "screening")
+@pytest.mark.parametrize("name", ["scf_response", "scf_levels"])
+def test_molecules_insulate_and_metals_screen(name):
+    chain, screening = probed(name, "chain"), probed(name, "screening")
     assert chain.verdict is screening.verdict is Verdict.passed
     assert 0.95 < value(chain, "chain exponent") < 1.2
     assert value(screening, "unscreened potential") < 0.2

@@ -1,0 +1,206 @@
+"""Levels that one Fermi level fills: the derivative discontinuity that no quadratic model has.
+
+Every atom holds a few states that electrons leave (donors) or enter (acceptors) as the potential
+at the atom passes their level: the atomic limit of a tight-binding model in the potential of its
+own density.  Metals have levels at the Fermi level, insulators have none near it, a defect has one
+in the gap, and the energy turns piecewise linear in the total charge as the widths fall.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad, softplus
+
+from bench.config import Mode, ModelConfig
+from bench.density.coulomb import Maps
+from bench.models.base import Density, Inputs
+from bench.models.facts import TrainingFacts
+from bench.models.formal_charges import METALS, formal_charges
+from bench.models.heads import ScalarHead, VectorHead
+from bench.models.scf_response import FLOW_CUTOFF, POLARISABILITY, Flow, Response
+from bench.models.self_consistent import SelfConsistentPoint
+from bench.models.split_charges import Transfer
+from bench.scf.problem import PotentialResponse, Rows
+
+SIGNS = (-1.0, 1.0, -1.0, 1.0)  # donors and acceptors
+METAL_LEVELS = (-0.5, 0.5, -1.5, 1.5)  # V, where training starts: states at the Fermi level
+GAP_LEVELS = (-7.0, 7.0, -9.0, 9.0)  # V, the same of other elements: none near it
+NUMBER = 0.3  # electrons
+WIDTH, MIN_WIDTH = 0.4, 0.05  # V
+EDGE, EDGE_WIDTH, CONTINUUM = 12.0, 0.1, 0.05  # V, V, e/V: see ``States``
+
+
+class ScfLevels(SelfConsistentPoint):
+    """p = p⁰ − K V − ∂ψ/∂V with V = A p + v_app + μ n, ψ convex: states that V fills.
+
+    p⁰ has the formal charges, what the edges carry, and local dipoles; K is the response of
+    ``scf_response`` without its metallic rows.  Neither changes the charge of a molecule, so that
+    molecules in a gap keep whole charges; all other charge sits in states.  E = E_sr + (p⁰ − p)·V
+    − ½ V·K V − ψ(V) + ½ pᵀAp + v_app·p is stationary in p and V at Σq = Q: forces at fixed p, V
+    and μ are exact.
+
+    Raises:
+        BenchError: an element without a formal charge.
+    """
+
+    recommended: ClassVar[Mode] = Mode.implicit
+
+    formal: Tensor  # [z] e
+    signs: Tensor  # [k]
+
+    def __init__(self, config: ModelConfig, facts: TrainingFacts, *, dtype: torch.dtype) -> None:
+        super().__init__(config, facts, dtype=dtype)
+        scalars, vectors = self.backbone.num_scalars, self.backbone.num_vectors
+        elements, count = len(facts.elements), len(SIGNS)
+        self.register_buffer("formal", formal_charges(facts.elements, config.name))
+        self.register_buffer("signs", torch.tensor(SIGNS, dtype=torch.float64))
+        start = [METAL_LEVELS if z in METALS else GAP_LEVELS for z in facts.elements]
+        levels = torch.tensor(start, dtype=torch.float64)
+        self.transfer = Transfer(scalars, cutoff=config.r_max, num_radial=config.num_bessel)
+        self.level = ScalarHead(scalars, elements, outputs=count, offset=levels)
+        self.number = ScalarHead(scalars, elements, outputs=count)
+        self.width = ScalarHead(scalars, elements, outputs=count)
+        self.flow = Flow(scalars, cutoff=min(FLOW_CUTOFF, config.r_max))
+        self.polarisability, self.dipoles = None, None
+        if config.l_max > 0:
+            self.polarisability = ScalarHead(scalars, elements, outputs=1)
+            self.dipoles = VectorHead(vectors, outputs=1)
+
+    def problem(self, inputs: Inputs) -> PotentialResponse:
+        """p = p⁰ − K V − ∂ψ/∂V."""
+        maps, local = inputs.maps, self.local_guess(inputs)
+        response, states = self.response(inputs), self.states(inputs)
+
+        def answer(potential: Tensor, rows: Rows) -> Tensor:
+            filled = states.charges(potential, rows)
+            return local[rows] - response(potential, rows) + filled
+
+        def slope(potential: Tensor, values: Tensor, rows: Rows) -> Tensor:
+            return response(values, rows) + states.slope(potential, rows)[..., None] * values
+
+        return PotentialResponse(
+            constraint=self.constraint(inputs),
+            answer=answer,
+            slope=slope,
+            coulomb=maps.coulomb if isinstance(maps, Maps) else maps.potential,
+            applied=maps.applied,
+        )
+
+    def local_guess(self, inputs: Inputs) -> Tensor:
+        """p⁰: formal charges and what the edges carry, local dipoles."""
+        batch, nodes = inputs.batch, inputs.nodes
+        sender, receiver = batch.edge_index
+        carried = self.transfer(nodes.scalars, batch.edge_vectors(), batch.edge_index)
+        charges = batch.node_attrs.double() @ self.formal
+        charges = charges.index_add(0, receiver, carried).index_add(0, sender, -carried)[:, None]
+        parts = [charges] if self.dipoles is None else [charges, self.dipoles(nodes)[:, 0]]
+        return inputs.padded(torch.cat(parts, dim=1))
+
+    def internal_energy(self, inputs: Inputs, density: Density) -> Tensor:
+        """[g] (p⁰ − p)·V − ½ V·K V − ψ(V) in eV, stationary with ½ pᵀAp + v_app·p at Σq = Q."""
+        assert density.fermi_level is not None
+        p, maps = density.multipoles, inputs.maps
+        potential = maps.potential(p) + maps.applied + density.fermi_level[:, None] * maps.charge
+        left = self.local_guess(inputs) - p - 0.5 * self.response(inputs)(potential)
+        return (left * potential).sum(1) - self.states(inputs).energy(potential)
+
+    def response(self, inputs: Inputs) -> Response:
+        """K: charge that flows between neighbours, polarisable atoms."""
+        nodes, batch = inputs.nodes, inputs.batch
+        local = torch.zeros_like(nodes.energy)[:, None]  # [n, 1]
+        if self.polarisability is not None:
+            gain = POLARISABILITY * softplus(self.polarisability(nodes, batch.node_attrs))
+            local = torch.cat([local, gain.expand(-1, 3)], dim=1)
+        return Response(inputs.padded(local), self.flow(nodes.scalars, batch))
+
+    def states(self, inputs: Inputs) -> States:
+        """The states of every atom, padded."""
+        nodes, batch = inputs.nodes, inputs.batch
+        number = NUMBER * softplus(self.number(nodes, batch.node_attrs))
+        width = MIN_WIDTH + WIDTH * softplus(self.width(nodes, batch.node_attrs))
+        return States(
+            sign=self.signs,
+            level=batch.dense(self.level(nodes, batch.node_attrs)),
+            number=batch.dense(number),
+            inverse_width=batch.dense(1 / width),
+            continuum=CONTINUUM * batch.dense(torch.ones_like(nodes.energy)),
+            components=(self.config.l_max + 1) ** 2,
+        )
+
+
+@dataclass(frozen=True)
+class States:
+    """ψ(V) = Σ g w ln(1 + exp(± (V − ε) / w)) of every atom's states, and its continua.
+
+    An acceptor (+) is neutral while empty, a donor (−) while filled.  Beyond ± ``EDGE`` every atom
+    has states without end, of constant density: whatever the total charge, the Fermi level is
+    bounded.  Of their smooth edge 2e-6 e/V are left at V = 0, which fixes the Fermi level in a
+    gap; an atom that answers the potential itself more than that would be a metal's.
+
+    Attributes:
+        sign: [k] 1 for acceptors, −1 for donors.
+        level: [g, n, k] ε in V.
+        number: [g, n, k] g ≥ 0 in electrons, zero where padded.
+        inverse_width: [g, n, k] 1/w in 1/V, zero where padded.
+        continuum: [g, n] states beyond the edges in e/V, zero where padded.
+        components: multipoles per atom.
+    """
+
+    sign: Tensor
+    level: Tensor
+    number: Tensor
+    inverse_width: Tensor
+    continuum: Tensor
+    components: int
+
+    def energy(self, potential: Tensor) -> Tensor:
+        """[g] ψ in eV of potentials [g, m]."""
+        value = self._at_charges(potential)
+        scaled = self._scaled(value, slice(None))
+        width = torch.where(self.inverse_width > 0, 1 / self.inverse_width.clamp(min=1e-9), 0.0)
+        states = (self.number * width * softplus(scaled)).sum((1, 2))
+        low, high = (_root_integral(value + shift) for shift in (-EDGE, EDGE))
+        beyond = value.square() / 2 + (low - high) / 2 + _root_integral(value.new_tensor(EDGE))
+        return states + (self.continuum * beyond).sum(1)
+
+    def charges(self, potential: Tensor, rows: Rows) -> Tensor:
+        """[g, m] −∂ψ/∂V in e of potentials [g, m] of the structures ``rows``; no dipoles."""
+        value = self._at_charges(potential)
+        filled = self.sign * self.number[rows] * torch.sigmoid(self._scaled(value, rows))
+        low, high = (_root(value + shift) for shift in (-EDGE, EDGE))
+        beyond = self.continuum[rows] * (value + (low - high) / 2)
+        return self._on_charges(-filled.sum(2) - beyond)
+
+    def slope(self, potential: Tensor, rows: Rows) -> Tensor:
+        """[g, m] ∂²ψ/∂V² in e/V, a diagonal."""
+        value = self._at_charges(potential)
+        filling = torch.sigmoid(self._scaled(value, rows))
+        slopes = self.number[rows] * self.inverse_width[rows] * filling * (1 - filling)
+        low, high = ((value + shift) / _root(value + shift) for shift in (-EDGE, EDGE))
+        beyond = self.continuum[rows] * (1 + (low - high) / 2)
+        return self._on_charges(slopes.sum(2) + beyond)
+
+    def _scaled(self, value: Tensor, rows: Rows) -> Tensor:
+        distance = value[..., None] - self.level[rows]
+        return self.sign * distance * self.inverse_width[rows]
+
+    def _at_charges(self, potential: Tensor) -> Tensor:
+        return potential.reshape(len(potential), -1, self.components)[:, :, 0]
+
+    def _on_charges(self, values: Tensor) -> Tensor:
+        padded: Tensor = pad(values[..., None], (0, self.components - 1))
+        return padded.flatten(1)
+
+
+def _root(value: Tensor) -> Tensor:
+    """√(x² + w²) with the edge's width."""
+    return (value.square() + EDGE_WIDTH**2).sqrt()
+
+
+def _root_integral(value: Tensor) -> Tensor:
+    """The integral of ``_root`` from zero."""
+    return (value * _root(value) + EDGE_WIDTH**2 * torch.asinh(value / EDGE_WIDTH)) / 2
