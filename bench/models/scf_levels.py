@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad, softplus
 
-from bench.config import Mode, ModelConfig
+from bench.config.schema import Mode, ModelConfig
 from bench.density.coulomb import Maps
 from bench.models.base import Density, Inputs
 from bench.models.facts import TrainingFacts

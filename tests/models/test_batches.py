@@ -16,7 +16,13 @@ from bench.models.self_consistent import SelfConsistentPoint
 from tests.models.test_points import POINTS, batch_of, build
 from tests.structures import bulk, cluster, labelled, slab
 
-ITERATIVE = ("scf_qeq", "scf_response", "scf_fixed_point-mlp", "scf_energy_functional-nonlinear")
+ITERATIVE = (
+    "scf_qeq",
+    "scf_response",
+    "scf_levels",
+    "scf_fixed_point-mlp",
+    "scf_energy_functional-nonlinear",
+)
 SOLVERS = (Solver.krylov, Solver.newton, Solver.anderson)
 
 

@@ -17,7 +17,7 @@ from tests.models.test_points import tiny_config
 from tests.structures import cluster
 
 NAMES = point_names()
-CONVERGING = {"scf_qeq", "scf_energy_functional", "scf_fixed_point", "scf_response"}
+CONVERGING = {"scf_qeq", "scf_energy_functional", "scf_fixed_point", "scf_response", "scf_levels"}
 
 
 def run(name: str = "short_range", *, mode: Mode = Mode.auto, **options: object) -> RunConfig:

@@ -13,11 +13,11 @@ from ase.build import bulk as crystal
 from ase.build import molecule
 from torch import Tensor
 
-from bench.config import Ensemble, Mode
+from bench.config.schema import Ensemble, Mode
 from bench.density.coulomb import Maps, coulomb_energy
-from bench.evaluate.probes.materials import ion_pair
 from bench.models.base import Inputs, Point
 from bench.models.scf_levels import EDGE, ScfLevels, States
+from bench.probes.materials import ion_pair
 from tests.models.test_points import batch_of, build
 from tests.structures import bulk, cluster, labelled, slab
 
