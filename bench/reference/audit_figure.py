@@ -9,8 +9,9 @@ import numpy as np
 from ase import Atoms
 
 from bench.labels.keys import SPLITS
-from bench.reference.audit import label_values
+from bench.reference.label_values import label_values
 
+FORMATS = (".png", ".pdf", ".svg")
 _COLOURS = {"train": "#4477aa", "valid": "#ccbb44", "test": "#ee6677"}
 
 

@@ -1,26 +1,23 @@
 """The audit finds what is broken, and lets a good dataset pass."""
 
 import hashlib
+import io
 
 import numpy as np
 import pytest
 import yaml
+from ase import Atoms
 from ase.io import write
+from rich.console import Console
 
 from bench.commands.data import main
 from bench.config.schema import SystemConfig
 from bench.data.dataset import load_dataset
 from bench.errors import BenchError
-from bench.reference.audit import (
-    audit,
-    counts_table,
-    label_values,
-    robust_deviation,
-    sum_rule_violations,
-)
+from bench.reference.audit import audit, progress_on, robust_deviation
 from bench.reference.build import labelled_frame
-from bench.reference.neighbours import environments, structure_distance
-from tests.reference.planned import crystal, made_up_label, slab
+from bench.reference.label_values import counts_table, label_values
+from tests.reference.planned import made_up_label, slab
 
 REQUIRED = {key: {"required": True} for key in ("REF_energy", "REF_forces")}
 
@@ -81,8 +78,8 @@ def spoil_trajectory(structures):
 @pytest.mark.parametrize(
     ("spoil", "found"),
     [
-        (spoil_charge, "al0001: the charge sum rule"),
-        (spoil_dipole, "al0001: the dipole sum rule"),
+        (spoil_charge, "Σq = Q is broken in 1 of 4 structures (worst 1.0e-04 e in al0001"),
+        (spoil_dipole, "Σ(q r + d) = dipole is broken in 1 of 4 structures (worst"),
         (spoil_geometry, "al0003 has the geometry of training al0000"),
         (spoil_trajectory, "trajectory t0 is in test, train"),
         (spoil_number, "al0099 is al0000 once more"),
@@ -128,33 +125,114 @@ def test_an_outlier_is_remarked(tmp_path):
     assert any(line.startswith("al0004") and "energy" in line for line in remarks)
 
 
-def test_sum_rules_of_a_charged_crystal():
-    atoms = crystal(charge=1)
-    frame = labelled_frame(atoms, made_up_label(atoms))
-    assert sum_rule_violations(frame) == {"charge": pytest.approx(0.0, abs=1e-12)}
-    frame.info["total_charge"] = 0
-    assert sum_rule_violations(frame)["charge"] == pytest.approx(1.0)
+def test_a_broken_sum_rule_is_told_once_with_the_worst(tmp_path):
+    structures = frames()
+    for number, off in enumerate((1e-3, 5e-3, 2e-3)):
+        structures[number].arrays["REF_multipoles"][0, 0] += off
+    violations = audit(saved(tmp_path / "al", structures)).violations
+    told = [line for line in violations if line.startswith("Σq")]
+    assert len(told) == 1 and "broken in 3 of 4" in told[0] and "5.0e-03 e in al0001" in told[0]
 
 
-def test_descriptor_knows_a_structure_again_and_sees_a_shift():
-    one = frames()[0]
-    elements = [1, 8, 13]
-    turned = one.copy()
-    turned.positions = turned.positions[::-1]
-    turned.numbers = turned.numbers[::-1]
-    turned.translate([0.3, -0.2, 0.0])
-    own = environments(one, elements)
-    assert structure_distance(own, environments(turned, elements)) < 1e-10
-    moved = one.copy()
-    moved.positions[-1] += [0.0, 0.0, 0.1]
-    assert structure_distance(own, environments(moved, elements)) > 0.02
-    assert own[1].shape == (2, 66) and own[13].shape == (2, 66)
+def test_rounded_labels_obey_their_sum_rule(tmp_path):
+    """Charges with three decimals add up to Q to a few thousandths: that is their precision."""
+    structures = frames()
+    for atoms in structures:
+        atoms.arrays["REF_multipoles"] = atoms.arrays["REF_multipoles"].round(3)
+        atoms.arrays["REF_multipoles"][0, 0] += 0.001
+        del atoms.info["REF_dipole"], atoms.info["dipole_mask"]
+    result = audit(saved(tmp_path / "al", structures))
+    assert result.violations == []
+    assert any(line.startswith("Σq = Q holds in all 4 structures") for line in result.remarks)
 
 
-def test_an_isolated_atom_has_an_empty_environment():
-    atoms = crystal()[:1]
-    atoms.set_cell([20.0] * 3)
-    assert np.array_equal(environments(atoms, [14])[14], np.zeros((1, 22)))
+def no_forces(structures):
+    structures[1].arrays["REF_forces"][:] = 0.0
+
+
+def too_much_charge(structures):
+    structures[1].info["total_charge"] = 99
+    structures[1].arrays["REF_multipoles"][0, 0] += 99
+
+
+def against_the_field(structures):
+    for number, atoms in enumerate(structures):
+        atoms.positions, atoms.cell = structures[0].positions, structures[0].cell
+        field = 0.1 * (number - 1.5)
+        atoms.info |= {"electric_field": np.array([0, 0, field]), "group": "g0"}
+        atoms.info |= {"trajectory": "t0", "REF_dipole": np.array([0, 0, -field])}
+        del atoms.arrays["REF_multipoles"]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "found"),
+    [
+        (no_forces, "all forces exactly zero, a filler?: 1 of 4 structures: al0001"),
+        (too_much_charge, "more total charge than valence electrons: 1 of 4 structures: al0001"),
+    ],
+)
+def test_odd_structures_are_remarked(tmp_path, spoil, found):
+    structures = frames()
+    spoil(structures)
+    remarks = audit(saved(tmp_path / "al", structures)).remarks
+    assert any(line.startswith(found) for line in remarks), remarks
+
+
+def test_a_wrong_sign_is_remarked_with_its_mend(tmp_path):
+    structures = frames()
+    against_the_field(structures)
+    for number, atoms in enumerate(structures):
+        atoms.info |= {"split": "train", "uid": f"al000{number}"}
+    structures += frames()[3:]
+    structures[-1].info["uid"] = "al0009"
+    remarks = audit(saved(tmp_path / "al", structures)).remarks
+    assert any("the dipole falls with the field" in r and "sign.field=-1" in r for r in remarks)
+
+
+@pytest.mark.filterwarnings("error")
+def test_gas_atoms_are_audited_without_a_warning(tmp_path):
+    structures = []
+    for number, split in enumerate(("train", "train", "test")):
+        atoms = Atoms("H2", [[0, 0, 0], [0, 0, 7.0 + number]])
+        atoms.info = {
+            "uid": f"h{number}",
+            "group": f"g{number}",
+            "subset": "all",
+            "split": split,
+            "trajectory": f"t{number}",
+            "total_charge": 0,
+            "electric_field": np.zeros(3),
+            "REF_energy": -27.0,
+        }
+        atoms.arrays["REF_forces"] = np.full((2, 3), 0.01) * [[1], [-1]]
+        structures.append(atoms)
+    result = audit(saved(tmp_path / "h", structures))
+    assert result.violations == []
+    assert any("(2 test atoms have no neighbour within 5 Å)" in line for line in result.remarks)
+    assert any(
+        line.startswith("atoms without a neighbour within 5 Å: 3") for line in result.remarks
+    )
+
+
+def test_a_bar_shows_how_far_it_is_on_a_terminal_only(tmp_path):
+    dataset, shown = saved(tmp_path / "al", frames()), []
+    for terminal in (False, True):
+        console = Console(file=io.StringIO(), force_terminal=terminal)
+        audit(dataset, progress_on(console))
+        shown.append(console.file.getvalue())
+    assert shown[0] == "" and "comparing geometries" in shown[1]
+
+
+def test_tables_in_a_pipe_are_whole(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("COLUMNS", raising=False)
+    structures = frames()
+    for atoms in structures:
+        atoms.info["subset"] = "a_subset_with_a_name_that_is_longer_than_a_narrow_terminal_has_room"
+    saved(tmp_path / "datasets/al", structures)
+    assert main(["audit", "system=al"]) == 0
+    said = capsys.readouterr().out
+    assert structures[0].info["subset"] in said and "deviation" in said and "…" not in said
 
 
 def test_robust_deviation_ignores_the_outlier():

@@ -5,9 +5,18 @@ import pytest
 from ase import Atoms
 from ase.build import bulk, make_supercell
 
-from bench.reference.neighbours import CUTOFF, environments, structure_distance
+from bench.reference import neighbours
+from bench.reference.neighbours import CUTOFF, environments, nearest, structure_vector
 
 CENTRES = np.linspace(0.8, 5.0, 22)
+
+
+def structure_distance(one, other):
+    """Of two descriptors; ``nearest`` is symmetric."""
+    vectors = [structure_vector(surroundings)[None] for surroundings in (one, other)]
+    (there,), (back,) = nearest(*vectors), nearest(*vectors[::-1])
+    assert there == back
+    return there
 
 
 def dimer(length, symbols="OO"):
@@ -71,8 +80,24 @@ def test_distance_grows_with_the_displacement():
 
 
 def test_separate_atoms_are_not_a_molecule():
-    """Whichever of the two comes first: one without any neighbour has a descriptor of zeros."""
+    """One without any neighbour has a descriptor of zeros: as far as can be."""
     bound, free = environments(dimer(1.2), [8]), environments(dimer(9.0), [8])
     assert structure_distance(free, free) == 0.0
     assert structure_distance(bound, free) == pytest.approx(1.0)
-    assert structure_distance(free, bound) == np.inf
+
+
+@pytest.mark.parametrize("block", [1, 7, 10**6])
+def test_the_nearest_of_many(monkeypatch, block):
+    monkeypatch.setattr(neighbours, "_BLOCK", block)
+    rng = np.random.default_rng(0)
+    asked, known = rng.normal(size=(5, 4)), rng.normal(size=(7, 4))
+    apart = np.linalg.norm(asked[:, None] - known, axis=2)
+    chosen = apart.argmin(1)
+    norms = np.maximum(np.linalg.norm(asked, axis=1), np.linalg.norm(known[chosen], axis=1))
+    assert nearest(asked, known) == pytest.approx(apart.min(1) / norms, rel=1e-12)
+    assert nearest(known, known) == pytest.approx(0.0, abs=1e-7)
+    others = nearest(known, known, own=np.arange(7))
+    apart = np.linalg.norm(known[:, None] - known, axis=2) + 1e9 * np.eye(7)
+    norms = np.linalg.norm(known, axis=1)
+    expected = apart.min(1) / np.maximum(norms, norms[apart.argmin(1)])
+    assert others == pytest.approx(expected, rel=1e-12)
