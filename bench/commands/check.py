@@ -5,7 +5,6 @@ Everything is evaluated in float64 and at constant charge, whatever the model wa
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +21,7 @@ from bench.config.compose import compose
 from bench.config.key import key
 from bench.config.options import call
 from bench.config.schema import Ensemble
+from bench.console import make_console
 from bench.data.dataset import load_dataset
 from bench.errors import BenchError, nearest
 from bench.inference.load import load_config, load_model
@@ -34,7 +34,6 @@ from bench.runs.folder import RunFolder
 
 SCHEMA_VERSION = 1
 FILE = "probes.json"
-WIDTH = 110  # of the table where nothing says how wide the output is
 _COLOURS = {
     Verdict.passed: "green",
     Verdict.failed: "bold red",
@@ -93,7 +92,7 @@ def check(options: Check) -> int:
     names = _probe_names(options.probes)
     run = Path(options.run)
     checked = trained(run, options.settings) if options.run else untrained(options.settings)
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
+    console = make_console(markup=True)
     results = run_probes(checked, names, console)
     console.print(checked.origin, markup=False, soft_wrap=True)
     console.print(table(results))

@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from bench.config.key import key
 from bench.config.options import call
 from bench.config.schema import Solver, Update
+from bench.console import make_console
 from bench.models.registry import DTYPES, point_names
 from bench.speed.solvers import Contest, SolverCost, compare_solvers
 from bench.speed.steps import (
@@ -60,7 +60,7 @@ def measure_parts(options: Speed) -> int:
         names = ["short_range", *(name for name in NAMES if name != "short_range")]
         options = replace(options, models=names)
     torch.set_num_threads(options.threads)
-    console = Console()
+    console = make_console(markup=True)
     for atoms in options.atoms:
         work = workload(atoms, DTYPES[options.dtype])
         for part in options.part:

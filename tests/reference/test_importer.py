@@ -164,7 +164,7 @@ def test_a_wrong_total_charge_is_a_violation(folder, capsys):
     frames = [water(s) for s in range(COUNT)]
     frames[3].info["q"] = 1.0
     code, _ = imported(folder, frames)
-    assert code == 1 and "charge sum rule" in capsys.readouterr().out
+    assert code == 1 and "Σq = Q is broken" in capsys.readouterr().out
 
 
 def test_ase_hides_energy_and_forces_and_they_are_found():
@@ -235,7 +235,7 @@ def test_a_split_by_chance_is_warned_of(folder, capsys, known):
     imported(folder, frames)
     text = capsys.readouterr().out
     assert ("warning: without map.trajectory and map.split" in text) == (known == "neither")
-    assert "look: sum rules: charges within" in text
+    assert "look: Σq = Q holds" in text
 
 
 def test_an_existing_name_is_not_overwritten(folder):
