@@ -27,7 +27,7 @@ Reference data: generate, check, import.
       counts, ranges, leakage, sum rules, outliers; exit code 1 on a violation
   bench data import FILE name=mine boundary=slab [map.energy=KEY] [unit.energy=eV] [sign.field=-1]
       make a system that `bench run system=mine` accepts from an extxyz file of your own; map, unit
-      and sign of any label, a wrong name is answered with those that exist
+      and sign of any label: `bench data import --help` lists them
   bench data plan system=al_water [trajectories=FOLDER]
       order and extend a plan by its recipe.yaml and the frames in trajectories/
   bench data sample slab metal=Al waters=4 out=FILE [layers=3] [size=2x2] [steps=60] [seed=0]
@@ -52,7 +52,7 @@ def main(argv: list[str]) -> int:
     verb, *words = argv
     if verb not in _VERBS:
         raise BenchError(f"bench data {verb} does not exist.", nearest(verb, _VERBS))
-    if "--help" in words or "-h" in words:
+    if verb != "import" and ("--help" in words or "-h" in words):
         print(_usage(verb))
         return 0
     return _VERBS[verb](words)
@@ -226,9 +226,9 @@ def _audit(words: list[str]) -> int:
 
 
 def _import(words: list[str]) -> int:
-    from bench.reference.importer import main as import_file
+    from bench.reference.importer import main as import_from
 
-    return import_file(words)
+    return import_from(words)
 
 
 _VERBS: dict[str, Callable[[list[str]], int]] = {

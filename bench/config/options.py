@@ -62,8 +62,12 @@ def parse(words: Sequence[str], kind: type[Options], *, verb: str) -> Options:
             reason = str(error).splitlines()[0]
             raise BenchError(f"{verb}: {name}={value} cannot be used: {reason}.") from error
     missing = OmegaConf.missing_keys(node)
-    for name in (item.name for item in fields(cast(Any, kind)) if item.name in missing):
-        raise BenchError(f"{verb}: {name}=... is missing.", f"See {verb} --help")
+    if missing:
+        names = [item.name for item in fields(cast(Any, kind)) if item.name in missing]
+        told = ", ".join(f"{name}=..." for name in names)
+        raise BenchError(
+            f"{verb}: {told} {'is' if len(names) == 1 else 'are'} missing.", f"See {verb} --help"
+        )
     options = cast(Options, OmegaConf.to_object(node))
     check(options)
     return options

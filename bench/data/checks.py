@@ -22,10 +22,7 @@ FILLED = 3.0  # Å, a narrower gap between a slab and its image is no vacuum
 
 
 def check_frame(atoms: ase.Atoms, where: str, required: Sequence[str]) -> None:
-    """Refuse a structure that training or scoring could not treat honestly.
-
-    Labels and state get their shapes: numbers, [3], [3, 3], and a row per atom; of multipoles one
-    column (charges alone, dipoles unknown) or four.
+    """Refuse a structure that lacks a key, or that ``check_structure`` refuses.
 
     Args:
         atoms: the structure.
@@ -36,6 +33,22 @@ def check_frame(atoms: ase.Atoms, where: str, required: Sequence[str]) -> None:
         BenchError: with what was found.
     """
     _check_keys(atoms, where, required)
+    check_structure(atoms, where)
+
+
+def check_structure(atoms: ase.Atoms, where: str) -> None:
+    """Refuse a structure that training or scoring could not treat honestly.
+
+    Labels and state get their shapes: numbers, [3], [3, 3], and a row per atom; of multipoles one
+    column (charges alone, dipoles unknown) or four.
+
+    Args:
+        atoms: the structure, with total charge and field.
+        where: file and index, for the message.
+
+    Raises:
+        BenchError: with what was found.
+    """
     for label in LABELS.values():
         if has_label(atoms, label.name):
             store = atoms.arrays if label.per_atom else atoms.info
@@ -55,12 +68,13 @@ def has_label(atoms: ase.Atoms, name: str) -> bool:
     return label.reference_key in (atoms.arrays if label.per_atom else atoms.info)
 
 
-def numbers(value: Any, what: str) -> NDArray[np.float64]:
+def numbers(value: Any, what: str, mend: str = "") -> NDArray[np.float64]:
     """A value of a file as float64; Fortran's exponents (``-1.0D+00``) are read, too.
 
     Args:
         value: as a file's reader gives it.
         what: names it in the message.
+        mend: what to do about it, likewise.
 
     Raises:
         BenchError: words, truth values or ragged rows.
@@ -74,7 +88,7 @@ def numbers(value: Any, what: str) -> NDArray[np.float64]:
             raise ValueError
         return np.asarray(read, dtype=float)
     except (TypeError, ValueError) as error:
-        raise BenchError(f"{what}={value!r} is no number.") from error
+        raise BenchError(f"{what}={value!r} is no number.", mend) from error
 
 
 def _check_keys(atoms: ase.Atoms, where: str, required: Sequence[str]) -> None:
@@ -249,7 +263,8 @@ def check_identity(frames: Sequence[ase.Atoms], where: str) -> None:
             raise BenchError(f"{where}: {atoms.info['uid']}: {split=}.", nearest(split, SPLITS))
         if split_of.setdefault(group, split) != split:
             raise BenchError(
-                f"{where}: group {group} is in {split_of[group]} and in {split}.",
+                f"{where}: {atoms.info['uid']} (split {split}) and a structure of split "
+                f"{split_of[group]} are of one group, {group}.",
                 "A group is one geometry; all its structures belong to one split.",
             )
     twice = [uid for uid, n in Counter(a.info["uid"] for a in frames).items() if n > 1]

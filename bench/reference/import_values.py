@@ -1,0 +1,220 @@
+"""One structure of a user's file with our keys, units, signs, orders and shapes."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.io.extxyz import REV_PROPERTY_NAME_MAP
+from ase.stress import voigt_6_to_full_3x3_stress
+from numpy.typing import NDArray
+
+from bench.data.checks import check_structure, numbers
+from bench.errors import BenchError
+from bench.labels.keys import (
+    DIPOLE,
+    DIPOLE_MASK_KEY,
+    E3NN_FROM_CARTESIAN,
+    ELECTRIC_FIELD_KEY,
+    IDENTITY_KEYS,
+    LABELS,
+    MULTIPLICITY_KEY,
+    POLARIZABILITY,
+    TOTAL_CHARGE_KEY,
+)
+from bench.reference.import_options import BOUNDARIES, Stated
+
+Array = NDArray[np.float64]
+
+NEEDED = ("energy", "forces")
+OF_OPEN_AXES = (DIPOLE.reference_key, POLARIZABILITY.reference_key)
+_MASKS = {"slab": (0, 0, 1), "open": (1, 1, 1)}
+_VOIGT_FROM_VASP = [0, 1, 2, 4, 5, 3]  # VASP lists xy yz zx, Voigt yz xz xy
+
+
+def convert(atoms: Atoms, stated: Stated, where: str) -> Atoms:
+    """One structure of the file with our keys, units and signs, checked.
+
+    Of multipoles beyond l = 1 the charge and the dipole are kept; of a bulk structure no dipole
+    and no polarizability, which are not defined there.
+
+    Args:
+        atoms: as the file has it.
+        stated: what the user says of the file.
+        where: file and index, for messages.
+
+    Raises:
+        BenchError: energy, forces, total charge or field are missing (all that are missing), a
+            shape or a value is wrong, or the structure cannot be treated.
+    """
+    scale = stated.factors["length"]
+    pbc = BOUNDARIES[stated.boundary]
+    cell, positions = scale * atoms.cell.array, scale * atoms.positions
+    frame = Atoms(atoms.numbers, positions, cell=cell, pbc=pbc)
+    _refuse_missing(atoms, stated, where)
+    for name, label in LABELS.items():
+        value = find(atoms, stated.keys[name], per_atom=label.per_atom)
+        if value is not None:
+            store = frame.arrays if label.per_atom else frame.info
+            store[label.reference_key] = _converted(name, value, frame, stated, where)
+    _mask_dipole(frame, stated.boundary)
+    _add_state(frame, atoms, stated, where)
+    check_structure(frame, where)
+    return frame
+
+
+def find(atoms: Atoms, key: str, *, per_atom: bool = False) -> Any:
+    """A value under ``key``: per structure, per atom, or where ase hides it.
+
+    ase moves energy, forces and other properties to a calculator, and calls the column "charge"
+    charges.
+
+    Args:
+        atoms: a structure of the file.
+        key: the file's.
+        per_atom: whether columns go before what the comment line says.
+
+    Returns:
+        None where it is missing, or the word None.
+    """
+    results = atoms.calc.results if atoms.calc else {}
+    stores = (
+        (atoms.arrays, results, atoms.info) if per_atom else (atoms.info, results, atoms.arrays)
+    )
+    for store in stores:
+        for name in (key, REV_PROPERTY_NAME_MAP.get(key, key)):
+            if name in store:
+                value = store[name]
+                return None if isinstance(value, str) and value.lower() == "none" else value
+    return None
+
+
+def found_keys(atoms: Atoms) -> list[str]:
+    """Every key of a structure beside its positions, sorted."""
+    results = atoms.calc.results if atoms.calc else {}
+    return sorted({*atoms.info, *atoms.arrays, *results} - {"numbers", "positions"})
+
+
+def _refuse_missing(atoms: Atoms, stated: Stated, where: str) -> None:
+    """All that is missing at once, with the keys that are there."""
+    needed = (*NEEDED, TOTAL_CHARGE_KEY, "field")
+    missing = [
+        name
+        for name in needed
+        if find(atoms, stated.keys[name]) is None and name not in stated.values
+    ]
+    if stated.boundary == "bulk" and "field" in missing and "field" not in stated.named:
+        missing.remove("field")  # a crystal has no open axis for one
+    if missing:
+        told = ", ".join(f"no {name} under {stated.keys[name]!r}" for name in missing)
+        mends = [f"map.{name}=KEY" for name in missing if name in NEEDED]
+        mends += [
+            f"map.{name}=KEY or, for all structures, {name}=0" for name in missing[len(mends) :]
+        ]
+        raise BenchError(
+            f"{where}: {told} (found: {', '.join(found_keys(atoms))}).", f"{'; '.join(mends)}."
+        )
+
+
+def _converted(name: str, value: Any, frame: Atoms, stated: Stated, where: str) -> Array:
+    what = f"{where}: {stated.keys[name]}"
+    array, factor = numbers(value, what), stated.factors[name]
+    if name == "multipoles":
+        return _multipoles(array, len(frame), stated, what)
+    if name == "stress":
+        if array.size == 6:
+            voigt = array.ravel()[_VOIGT_FROM_VASP] if stated.vasp else array.ravel()
+            array = voigt_6_to_full_3x3_stress(voigt)
+        factor = factor / frame.get_volume() if stated.virial else factor
+    return np.asarray(array * factor)
+
+
+def _multipoles(value: Array, count: int, stated: Stated, what: str) -> Array:
+    """[n, 1] charges alone, or [n, 4] in our order, from [n] and [n, 4 or more]."""
+    columns = value.reshape(count, -1) if value.size % count == 0 else np.zeros((count, 0))
+    if columns.shape[1] in (0, 2, 3):
+        raise BenchError(
+            f"{what} has shape {value.shape}: expected ({count},), charges alone, or ({count}, 4), "
+            f"a charge and a dipole per atom; ({count}, 9) and longer are cut after the dipole."
+        )
+    charges = columns[:, :1] * np.sign(stated.factors["multipoles"])
+    dipoles = columns[:, 1:4] * stated.factors["multipoles"]
+    if columns.shape[1] > 1 and stated.cartesian:
+        dipoles = dipoles[:, E3NN_FROM_CARTESIAN]
+    return np.hstack([charges, dipoles])
+
+
+def _mask_dipole(frame: Atoms, boundary: str) -> None:
+    """Say which components of the dipole mean something; of a bulk crystal none does."""
+    found = [key for key in OF_OPEN_AXES if key in frame.info]
+    if found and boundary in _MASKS:
+        frame.info[DIPOLE_MASK_KEY] = np.array(_MASKS[boundary])
+    elif found:
+        for key in found:
+            del frame.info[key]
+
+
+def _add_state(frame: Atoms, atoms: Atoms, stated: Stated, where: str) -> None:
+    charge = find(atoms, stated.keys[TOTAL_CHARGE_KEY])
+    if charge is None:
+        frame.info[TOTAL_CHARGE_KEY] = stated.values[TOTAL_CHARGE_KEY]
+    else:
+        value = read_charge(charge, f"{where}: {stated.keys[TOTAL_CHARGE_KEY]}")
+        frame.info[TOTAL_CHARGE_KEY] = value * stated.factors[TOTAL_CHARGE_KEY]
+    frame.info[ELECTRIC_FIELD_KEY] = read_field(atoms, stated, where)
+    spin = find(atoms, stated.keys[MULTIPLICITY_KEY])
+    if spin is not None:
+        frame.info[MULTIPLICITY_KEY] = _multiplicity(spin, stated, where)
+    for name in IDENTITY_KEYS:
+        value = find(atoms, stated.keys[name])
+        if value is not None:
+            frame.info[name] = str(value)
+
+
+def read_charge(value: Any, what: str) -> float:
+    """A total charge in e, also as chemists write it: ``1+``, ``2-``, ``neutral``.
+
+    Raises:
+        BenchError: charges of atoms, or words.
+    """
+    if isinstance(value, str):
+        text = value.strip().lower()
+        turned = re.fullmatch(r"(\d*)([+-])", text)  # 2+ is +2
+        value = f"{turned[2]}{turned[1] or 1}" if turned else "0" if text == "neutral" else value
+    array = numbers(value, what, "A total charge in e: map.total_charge=KEY or total_charge=0.")
+    if array.size != 1:
+        raise BenchError(
+            f"{what} has {array.size} numbers, and a structure has one total charge.",
+            "Charges of atoms are map.multipoles=KEY; state the total: total_charge=0.",
+        )
+    return float(array.item())
+
+
+def read_field(atoms: Atoms, stated: Stated, where: str) -> Array:
+    """[3] the felt field in V/Å; one number is along z.
+
+    Raises:
+        BenchError: words, or neither one nor three numbers.
+    """
+    value = find(atoms, stated.keys["field"])
+    if value is None:
+        return np.array([0.0, 0.0, stated.values.get("field", 0.0)])
+    what = f"{where}: {stated.keys['field']}"
+    array = numbers(value, what, "A field in V/Å, three numbers: map.field=KEY or field=0.")
+    if array.size not in (1, 3):
+        raise BenchError(
+            f"{what} has {array.size} numbers: {array.ravel().tolist()}.",
+            "A field has three, or one along z.",
+        )
+    vector = array.ravel() * stated.factors["field"]
+    return vector if array.size == 3 else np.array([0.0, 0.0, vector[0]])
+
+
+def _multiplicity(value: Any, stated: Stated, where: str) -> int:
+    what = f"{where}: {stated.keys[MULTIPLICITY_KEY]}"
+    array = numbers(value, what, "2S+1, such as 1 for a closed shell.")
+    if array.size != 1 or array.item() < 1 or array.item() % 1:
+        raise BenchError(f"{what}={value} is no 2S+1.", "Such as 1 for a closed shell, 3 for S=1.")
+    return int(array.item())
