@@ -16,7 +16,8 @@ def read_card(folder: Path) -> dict[str, Any]:
     """The card of a data set's folder.
 
     ``files`` is a list of ``{name, sha256}``, ``labels`` says by reference key whether every
-    structure has it (``required``); the rest is for people.
+    structure has it (``required``) and the step between values of finite decimals
+    (``resolution``); the rest is for people.
 
     Raises:
         BenchError: no card, no YAML, or not of this form.
@@ -76,8 +77,9 @@ def _check_labels(labels: Any, path: Path) -> None:
             f"{path}: labels is {labels!r}.", "By key, such as REF_energy: {required: true}."
         )
     for key, entry in labels.items():
-        required = entry.get("required", False) if isinstance(entry, dict) else None
-        if not isinstance(required, bool):
+        known = entry if isinstance(entry, dict) else {"required": None}
+        step = known.get("resolution", 1.0)
+        if not isinstance(known.get("required", False), bool) or not isinstance(step, float):
             raise BenchError(
                 f"{path}: labels, {key}: {entry!r}.", f"As in {key}: {{required: true}}."
             )

@@ -31,7 +31,7 @@ from bench.reference.label_values import counts_table, ranges_table
 from bench.reference.leakage import describe, distinct, nearness, same_geometries
 from bench.reference.remarks import structure_remarks
 from bench.reference.signs import wrong_signs
-from bench.reference.sum_rules import sum_rules
+from bench.reference.sum_rules import stated_resolutions, sum_rules
 
 Array = NDArray[np.float64]
 Progress = Callable[[Sequence[Atoms]], Iterable[Atoms]]
@@ -133,7 +133,7 @@ def _check_card(result: Audit) -> None:
 def _check_labels(result: Audit) -> None:
     """Sum rules once per kind, signs that labels contradict, and odd structures."""
     frames, names = result.frames, result.names
-    for rule in sum_rules(frames):
+    for rule in sum_rules(frames, stated_resolutions(result.dataset.card)):
         (result.violations if rule.broken else result.remarks).append(rule.line(names))
     result.remarks += [found.line() for found in wrong_signs(frames)]
     result.remarks += structure_remarks(frames, names)

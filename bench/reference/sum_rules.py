@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -83,6 +84,12 @@ def sum_rules(
         for kind, value in off.items():
             found[kind].append((index, value, allowed[kind]))
     return [_summarised(kind, rows) for kind, rows in found.items() if rows]
+
+
+def stated_resolutions(card: Mapping[str, Any]) -> dict[str, float]:
+    """Steps that a card states by reference key: units that were converted hide the decimals."""
+    labels = card.get("labels", {}).items()
+    return {key: float(entry["resolution"]) for key, entry in labels if "resolution" in entry}
 
 
 def _summarised(kind: str, rows: Sequence[tuple[int, float, float]]) -> SumRule:

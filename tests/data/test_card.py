@@ -25,6 +25,7 @@ def test_a_good_card(tmp_path):
         ({"files": {"name": "x"}}, "files[0] is {'name': 'x'}"),
         ({"files": [GOOD["files"][0], {"name": 3, "sha256": "x"}]}, "files[1] is {'name': 3"),
         ({"files": [{"name": "x", "sha256": 12}]}, "files[0] is"),
+        ({"labels": {"REF_dipole": {"resolution": "fine"}}}, "{'resolution': 'fine'}"),
         ({"labels": ["REF_energy"]}, "labels is ['REF_energy']"),
         ({"labels": {"REF_energy": "yes"}}, "labels, REF_energy: 'yes'"),
         ({"labels": {"REF_energy": {"required": "no"}}}, "labels, REF_energy: {'required': 'no'}"),

@@ -127,7 +127,10 @@ def test_an_empty_file_has_nothing_to_train_on(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "found"),
     [
-        ({3: {"group": "g0"}}, "group g0 is in train and in test"),
+        (
+            {3: {"group": "g0"}},
+            "s3 (split test) and a structure of split train are of one group, g0",
+        ),
         ({3: {"uid": "s1"}}, "uid comes twice: s1"),
         ({2: {"split": "trian"}}, "s2: split='trian'.\nDid you mean 'train'?"),
     ],

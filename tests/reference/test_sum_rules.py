@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 from ase import Atoms
 
-from bench.reference.sum_rules import deviations, resolution, sum_rules, tolerances
+from bench.reference.sum_rules import (
+    deviations,
+    resolution,
+    stated_resolutions,
+    sum_rules,
+    tolerances,
+)
 
 NAMES = [f"structure {i}" for i in range(20)]
 
@@ -58,7 +64,9 @@ def test_a_stated_step_is_used_instead_of_the_decimals():
         atoms.info["total_charge"] *= 0.20819433
     step = 0.01 * 0.20819433
     assert all(rule.broken for rule in sum_rules(frames))
-    stated = sum_rules(frames, {"REF_multipoles": step, "REF_dipole": step})
+    keys = ("REF_energy", "REF_multipoles", "REF_dipole")
+    card = {"labels": {key: {"resolution": step} if key != keys[0] else {} for key in keys}}
+    stated = sum_rules(frames, stated_resolutions(card))
     assert not any(rule.broken for rule in stated)
 
 
