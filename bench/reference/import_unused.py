@@ -20,7 +20,7 @@ from bench.labels.keys import (
     TOTAL_CHARGE_KEY,
 )
 from bench.reference.import_options import ORDERS, Stated
-from bench.reference.import_values import OF_OPEN_AXES, find, found_keys
+from bench.reference.import_values import OF_OPEN_AXES, ase_name, find, found_keys
 from bench.reference.remarks import listed
 from bench.reference.sum_rules import deviations
 
@@ -45,7 +45,7 @@ def unused(frames: Sequence[Atoms], stated: Stated) -> list[str]:
         stated: what the user says of it.
     """
     counts = Counter(key for atoms in frames for key in found_keys(atoms))
-    used = {*stated.keys.values(), *_PER_ATOM}
+    used = {ase_name(key) for key in stated.keys.values()} | {*stated.keys.values(), *_PER_ATOM}
     lines, rest = [], []
     for key in sorted(set(counts) - used):
         values = [value for atoms in frames if (value := find(atoms, key)) is not None]

@@ -84,11 +84,16 @@ def find(atoms: Atoms, key: str, *, per_atom: bool = False) -> Any:
         (atoms.arrays, results, atoms.info) if per_atom else (atoms.info, results, atoms.arrays)
     )
     for store in stores:
-        for name in (key, REV_PROPERTY_NAME_MAP.get(key, key)):
+        for name in (key, ase_name(key)):
             if name in store:
                 value = store[name]
                 return None if isinstance(value, str) and value.lower() == "none" else value
     return None
+
+
+def ase_name(key: str) -> str:
+    """What ase calls a column: charges for "charge"."""
+    return str(REV_PROPERTY_NAME_MAP.get(key, key))
 
 
 def found_keys(atoms: Atoms) -> list[str]:

@@ -221,7 +221,7 @@ def _near(frames: Sequence[Atoms]) -> Iterator[tuple[Atoms, Atoms]]:
     for members in _classes(frames, _field):
         if len(members) < 2:
             continue
-        flat = np.array([a.positions.ravel() for a in members])
+        flat = np.array([_centred(a, a.positions).ravel() for a in members])
         flat -= flat.mean(0)
         squares = (flat**2).sum(1)
         chosen = np.unique(np.linspace(0, len(members) - 1, _QUERIES).astype(int))
@@ -235,7 +235,7 @@ def _energy_change(one: Atoms, other: Atoms) -> tuple[float, float] | None:
     """ΔE by the energies and by the forces in eV; None where the frames are not near."""
     if not np.allclose(one.cell.array, other.cell.array, atol=1e-4):
         return None
-    moved = other.positions - one.positions
+    moved = _centred(one, other.positions - one.positions)
     if one.cell.rank == 3 and one.pbc.any():
         moved = find_mic(moved, one.cell, one.pbc)[0]
     if not 0.0 < np.abs(moved).max() < NEAR:
@@ -243,6 +243,11 @@ def _energy_change(one: Atoms, other: Atoms) -> tuple[float, float] | None:
     mean = 0.5 * (one.arrays[FORCES.reference_key] + other.arrays[FORCES.reference_key])
     change = float(other.info[ENERGY.reference_key]) - float(one.info[ENERGY.reference_key])
     return change, -float((mean * moved).sum())
+
+
+def _centred(atoms: Atoms, vectors: Array) -> Array:
+    """[n, 3] less their mean along open axes, where moving everything changes nothing."""
+    return np.asarray(vectors - np.where(atoms.pbc, 0.0, vectors.mean(0)))
 
 
 def _classes(frames: Sequence[Atoms], key: Callable[[Atoms], object]) -> list[list[Atoms]]:

@@ -59,6 +59,8 @@ def test_what_is_mapped_or_ases_own_is_not_listed():
     frames[0].arrays["momenta"] = np.zeros((3, 3))
     frames[0].info["q"] = 1.0
     assert unused(frames, stated(map={"multipoles": "AIMS_atom_multipoles"})) == []
+    frames[0].arrays["charges"] = frames[0].arrays.pop("AIMS_atom_multipoles")  # ase renames it
+    assert unused(frames, stated(map={"multipoles": "charge"})) == []
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,23 @@ def test_forces_and_energies_of_another_zero_agree():
     assert wrong_signs(shifted) == []
 
 
+def test_molecules_that_moved_are_near_frames():
+    """Energies and forces do not change when everything moves along open axes."""
+    frames = []
+    for seed in range(8):
+        atoms = molecule("H2O")
+        atoms.rattle(0.05, seed=seed)
+        atoms.positions += 20.0 * np.random.default_rng(seed).normal(size=3)
+        atoms.calc = EMT()
+        energy, forces = atoms.get_potential_energy(), atoms.get_forces()
+        info = {"REF_energy": energy, "total_charge": 0.0, "electric_field": np.zeros(3)}
+        frames.append(Atoms(atoms.numbers, atoms.positions, info=info))
+        frames[-1].arrays["REF_forces"] = forces
+    assert wrong_signs(frames) == []
+    (sign,) = wrong_signs(flip(frames, "REF_forces"))
+    assert sign.suspects == ("forces",) and "8 pairs" in sign.finding
+
+
 def test_too_few_near_frames_tell_nothing():
     assert wrong_signs(flip(crystals()[:2], "REF_forces")) == []
     far = flip(crystals(), "REF_forces")
