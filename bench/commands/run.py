@@ -26,6 +26,7 @@ from bench.config.compose import (
 from bench.config.help import WIDTH, sections
 from bench.config.key import entries
 from bench.config.options import HELP
+from bench.config.words import as_typed
 from bench.errors import BenchError, nearest
 from bench.paths import shipped
 from bench.runs.folder import RunFailed
@@ -94,7 +95,7 @@ def main(argv: list[str]) -> int:
     Args:
         argv: overrides and Hydra's own options, such as ``-m`` or ``--cfg job``.
     """
-    overrides = _without_options(argv)
+    options, overrides = _sorted(argv)
     if not set(HELP).isdisjoint(argv):
         print(explanation(overrides))
         return 0
@@ -102,7 +103,9 @@ def main(argv: list[str]) -> int:
     register_schema()
     jobs = Jobs()
     try:
-        with _typed(["bench run", *search_path(overrides), *argv]):
+        sweeps = not {"-m", "--multirun"}.isdisjoint(options)
+        words = [*search_path(overrides), *as_typed(overrides, sweeps=sweeps)]
+        with _typed(["bench run", *options, *words]):
             hydra.main(str(shipped("conf")), CONFIG_NAME, version_base="1.3")(jobs)()
     except KeyboardInterrupt:
         print(f"\nInterrupted. Resume with:\n{shlex.join(['bench', 'run', *argv])}")
@@ -114,18 +117,22 @@ def main(argv: list[str]) -> int:
     return max(jobs.codes, default=0)
 
 
-def _without_options(argv: Sequence[str]) -> list[str]:
-    """What was typed beside Hydra's options and their values."""
-    words, rest = iter(argv), []
+def _sorted(argv: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Hydra's options with their values, and the other words, wherever they were typed."""
+    words = iter(argv)
+    options: list[str] = []
+    overrides: list[str] = []
     for word in words:
         name, equals, _ = word.partition("=")
         if not word.startswith("-"):
-            rest.append(word)
-        elif name not in [*OPTIONS, *HELP]:
+            overrides.append(word)
+            continue
+        if name not in [*OPTIONS, *HELP]:
             raise BenchError(f"bench run {word} does not exist.", nearest(name, [*OPTIONS, *HELP]))
-        elif OPTIONS.get(name) and not equals:
-            next(words, "")
-    return rest
+        options.append(word)
+        if OPTIONS.get(name) and not equals:
+            options += [value] if (value := next(words, "")) else []
+    return options, overrides
 
 
 @contextmanager

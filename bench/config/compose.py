@@ -25,6 +25,7 @@ from omegaconf.errors import ConfigKeyError, MissingMandatoryValue, OmegaConfBas
 from bench.config import rules
 from bench.config.catalogue import GROUPS, choices, folders
 from bench.config.schema import RunConfig
+from bench.config.words import as_typed, quoted
 from bench.errors import BenchError, nearest
 from bench.paths import shipped
 
@@ -52,6 +53,7 @@ def compose(overrides: Sequence[str] = ()) -> RunConfig:
     Raises:
         BenchError: an unknown or misspelt key or choice, a wrong type, a value no run can use.
     """
+    overrides = as_typed(overrides)
     check_overrides(overrides)
     register_schema()
     with _plain_words(), hydra.initialize_config_dir(str(shipped("conf")), version_base="1.3"):
@@ -77,7 +79,7 @@ def each_choice(overrides: Sequence[str]) -> Iterator[list[str]]:
 
     ``model=a,b seed=0,1`` gives three lists, not four: enough to find every mistake in one key.
     """
-    values = [_values(override) for override in _parse(overrides)]
+    values = [_values(override) for override in _parse(as_typed(overrides, sweeps=True))]
     first = [options[0] for options in values]
     yield first
     for place, options in enumerate(values):
@@ -90,7 +92,7 @@ def search_path(overrides: Sequence[str]) -> list[str]:
     own = folders()[1:]
     if not own or any(o.startswith("hydra.searchpath=") for o in overrides):
         return []
-    return [f'hydra.searchpath=["file://{own[0].absolute()}"]']
+    return [f"hydra.searchpath=[{quoted(f'file://{own[0].absolute()}')}]"]
 
 
 def check_overrides(overrides: Sequence[str]) -> None:
@@ -209,5 +211,5 @@ def _plain_words() -> Iterator[None]:
             raise BenchError(f"{where}: the key {key} does not exist.", _meant(key)) from error
         if isinstance(cause, MissingMandatoryValue):
             raise BenchError(f"{cause.full_key} has no value.", "Give it a value.") from error
-        lines = [str(e).splitlines()[0] for e in dict.fromkeys([error, cause])]
+        lines = dict.fromkeys(str(e).splitlines()[0] for e in (error, cause))
         raise BenchError(" ".join(lines)) from error

@@ -89,6 +89,29 @@ def test_a_users_folder_is_searched_by_runs_too(runs, tmp_path):
     assert (runs.seen[0].model.name, runs.seen[0].model.r_max) == ("les", 3.0)
 
 
+@pytest.mark.parametrize("name", ["Größe (2)", "a=b", "it's", 'we"ird'])
+@pytest.mark.parametrize("many", [[], ["-m"]], ids=["one", "sweep"])
+def test_results_may_go_to_any_folder(runs, tmp_path, name, many):
+    assert main([*many, f"results_dir={name}", "model=les"]) == 0
+    assert [config.results_dir for config in runs.seen] == [name]
+    assert [path.name for path in tmp_path.iterdir()] == ([name] if many else [])
+
+
+@pytest.mark.parametrize("name", ['we"ird', "a b"])
+def test_runs_in_a_working_folder_of_any_name(runs, tmp_path, monkeypatch, name):
+    file = tmp_path / name / "conf" / "model" / "mine.yaml"
+    file.parent.mkdir(parents=True)
+    file.write_text("name: les\nr_max: 3.0\n")
+    monkeypatch.chdir(tmp_path / name)
+    assert main(["-m", "model=mine,polar", "hydra.sweep.dir=sweep"]) == 0
+    assert [config.model.name for config in runs.seen] == ["les", "polar"]
+
+
+def test_options_may_stand_anywhere(runs):
+    assert main(["seed=0,1", "-m", "model=les", "hydra.sweep.dir=sweep"]) == 0
+    assert [(config.seed, config.model.name) for config in runs.seen] == [(0, "les"), (1, "les")]
+
+
 def test_an_interrupt_quotes_the_command(runs, capsys):
     runs.errors[0] = KeyboardInterrupt()
     assert main(["model.feature_widths=[1.0, 2.0]"]) == 130

@@ -1,98 +1,81 @@
-"""Words of ``bench data``: what is refused, and how the message helps."""
+"""A folder's name is what was typed, whatever letters it has."""
+
+from pathlib import Path
 
 import pytest
 
-from bench.config.options import REQUIRED, parse_options, whole_numbers
+from bench.config.compose import compose, each_choice
+from bench.config.words import as_typed, quoted, text_keys
 from bench.errors import BenchError
 
-DEFAULTS = {"system": REQUIRED, "workers": 2, "reach": 1.5, "keep": False, "out": None}
+NAMES = [
+    "Größe",
+    "日本/é",
+    "a=b",
+    "a (2)",
+    "a(b",
+    "a b",
+    " a ",
+    "[x]",
+    "{x}",
+    "a,b",
+    "a#b;c",
+    "a'b",
+    'a"b',
+    'a\\"b',
+    "a\\",
+    "a:b@c%20$x",
+    "123",
+    "1e5",
+    "true",
+    "null",
+]
 
 
-def parse(*words, **more):
-    return parse_options(["system=al", *words], DEFAULTS, verb="generate", **more)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_folder_may_have_any_name(name):
+    assert compose([f"results_dir={name}"]).results_dir == name
+    assert compose([f"system.path={name}", "model.description=x=y"]).system.path == name
 
 
-@pytest.mark.parametrize(
-    ("words", "key", "value"),
-    [
-        ([], "workers", 2),
-        (["workers=-3"], "workers", -3),
-        (["reach=2"], "reach", 2.0),
-        (["keep=true", "keep=false"], "keep", False),
-        (["out=a=b c"], "out", "a=b c"),
-        (["out="], "out", ""),
-        (["workers=1", "workers=4"], "workers", 4),
-    ],
-)
-def test_values_have_the_type_of_their_default(words, key, value):
-    found = parse(*words)[key]
-    assert found == value and type(found) is type(value)
+def test_a_tilde_is_the_home_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path / "a b"))
+    assert compose(["results_dir=~/runs"]).results_dir == str(tmp_path / "a b" / "runs")
+    assert compose(["results_dir=a~"]).results_dir == "a~"
 
 
-@pytest.mark.parametrize(
-    ("word", "problem", "mend"),
-    [
-        ("workers", "generate: 'workers' is no key=value.", "Did you mean 'workers'?"),
-        ("wrokers=1", "generate: 'wrokers' is no option.", "Did you mean 'workers'?"),
-        ("workers=1.5", "generate: workers='1.5' is no int.", ""),
-        ("reach=far", "generate: reach='far' is no float.", ""),
-        ("keep=yes", "generate: keep='yes'.", "Allowed: true, false."),
-        ("map.energy=E", "generate: 'map.energy' is no option.", "Allowed: keep, out"),
-    ],
-)
-def test_messages_hold_the_word_and_a_way_out(word, problem, mend):
-    with pytest.raises(BenchError) as refused:
-        parse(word)
-    assert refused.value.problem == problem
-    assert refused.value.mend.startswith(mend)
+def test_quotes_and_interpolations_are_the_users():
+    assert compose(['results_dir="a (2)"']).results_dir == "a (2)"
+    assert compose(["results_dir='a, b'"]).results_dir == "a, b"
+    assert compose(["results_dir=runs/${seed}", "seed=3"]).results_dir == "runs/3"
+    with pytest.raises(BenchError, match=r"^Interpolation key 'x' not found$"):
+        compose(["results_dir=a${x}"])
 
 
-def test_prefixes_take_text_that_no_default_knows():
-    found = parse("map.energy=E total", "map.charge=", prefixes=("map.",))
-    assert (found["map.energy"], found["map.charge"]) == ("E total", "")
-    with pytest.raises(BenchError, match=r"'mop\.x' is no option"):
-        parse("mop.x=1", prefixes=("map.",))
+def test_a_sweep_over_folders_is_a_sweep():
+    assert as_typed(["results_dir=a,b"], sweeps=True) == ["results_dir=a,b"]
+    assert as_typed(["results_dir=a,b"]) == ['results_dir="a,b"']
+    assert list(each_choice(["results_dir=a,b"])) == [["results_dir=a"], ["results_dir=b"]]
 
 
-def test_a_missing_option_is_told_with_all_options():
-    with pytest.raises(BenchError, match=r"system=\.\.\. is missing") as refused:
-        parse_options([], DEFAULTS, verb="generate")
-    assert refused.value.mend == "Options: system, workers, reach, keep, out."
+@pytest.mark.parametrize("word", ["seed=1", "model=les", "training.epochs=(3)", "-m", "nonsense"])
+def test_other_words_stay_as_they_are(word):
+    assert as_typed([word]) == [word]
 
 
-def test_defaults_stay_as_they_are():
-    before = dict(DEFAULTS)
-    parse("workers=7", "out=x")
-    assert before == DEFAULTS
+def test_the_keys_that_are_texts():
+    assert {"results_dir", "system.path", "device", "model.description"} <= text_keys()
+    assert text_keys().isdisjoint({"seed", "training.epochs", "model", "training.mode"})
 
 
-@pytest.mark.parametrize(
-    ("word", "mend"),
-    [
-        ("workers=0", "Allowed: 1 or more."),
-        ("workers=-1", "Allowed: 1 or more."),
-        ("reach=2.5", "Allowed: 0 to 2."),
-        ("reach=-0.5", "Allowed: 0 to 2."),
-    ],
-)
-def test_numbers_out_of_range_are_refused(word, mend):
-    ranges = {"workers": (1, None), "reach": (0, 2)}
-    with pytest.raises(BenchError, match=word) as refused:
-        parse(word, ranges=ranges)
-    assert refused.value.mend == mend
-    assert parse("workers=1", "reach=2", ranges=ranges)["reach"] == 2.0
+@pytest.mark.parametrize("name", ['we"ird', "it's", "a\\b", "a,b", "ä ö", "[x]", "${x}", "a=b"])
+def test_a_working_folder_may_have_any_name(name, tmp_path, monkeypatch):
+    (tmp_path / name / "conf" / "model").mkdir(parents=True)
+    (tmp_path / name / "conf" / "model" / "mine.yaml").write_text("name: les\nr_max: 3.0\n")
+    monkeypatch.chdir(tmp_path / name)
+    assert compose(["model=mine"]).model.r_max == 3.0
+    assert Path.cwd().name == name
 
 
-def test_a_required_number():
-    with pytest.raises(BenchError, match=r"waters=\.\.\. is missing"):
-        parse_options([], {"waters": int}, verb="sample")
-    with pytest.raises(BenchError, match="waters='two' is no int"):
-        parse_options(["waters=two"], {"waters": int}, verb="sample")
-    assert parse_options(["waters=2"], {"waters": int}, verb="sample") == {"waters": 2}
-
-
-@pytest.mark.parametrize("text", ["3x3", "3x0x1", "3x-1x1", "3x3x", "3 3 1", "axbxc"])
-def test_whole_numbers_are_counted(text):
-    assert whole_numbers("3x12x1", 3, "k_points") == [3, 12, 1]
-    with pytest.raises(BenchError, match=f"k_points: '{text}' is not 3 positive numbers"):
-        whole_numbers(text, 3, "k_points")
+def test_a_text_in_quotes_by_hand():
+    assert quoted('a "b" c') == r'"a \"b\" c"'
