@@ -132,10 +132,11 @@ def _check_card(result: Audit) -> None:
 
 def _check_labels(result: Audit) -> None:
     """Sum rules once per kind, signs that labels contradict, and odd structures."""
-    frames, names = result.frames, result.names
-    for rule in sum_rules(frames, stated_resolutions(result.dataset.card)):
+    frames, names, card = result.frames, result.names, result.dataset.card
+    for rule in sum_rules(frames, stated_resolutions(card)):
         (result.violations if rule.broken else result.remarks).append(rule.line(names))
-    result.remarks += [found.line() for found in wrong_signs(frames)]
+    signs = card.get("imported", {}).get("options", {}).get("sign", {})
+    result.remarks += [found.line(signs) for found in wrong_signs(frames)]
     result.remarks += structure_remarks(frames, names)
 
 

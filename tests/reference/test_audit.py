@@ -185,8 +185,11 @@ def test_a_wrong_sign_is_remarked_with_its_mend(tmp_path):
         atoms.info |= {"split": "train", "uid": f"al000{number}"}
     structures += frames()[3:]
     structures[-1].info["uid"] = "al0009"
-    remarks = audit(saved(tmp_path / "al", structures)).remarks
+    dataset = saved(tmp_path / "al", structures)
+    remarks = audit(dataset).remarks
     assert any("the dipole falls with the field" in r and "sign.field=-1" in r for r in remarks)
+    dataset.card["imported"] = {"options": {"sign": {"field": -1.0}}}
+    assert any("sign.field=1" in r for r in audit(dataset).remarks)
 
 
 @pytest.mark.filterwarnings("error")
