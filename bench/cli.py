@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import NamedTuple
 
-from bench.errors import BenchError, nearest
+from bench.errors import BenchError, nearest, system_error
 from bench.signals import terminate_as_interrupt
 
 
@@ -40,7 +40,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: without the program's name; by default the process's own.
 
     Returns:
-        Exit code: 0 done, 1 failed or diverged, 2 the user's mistake, 130 interrupted.
+        Exit code: 0 done, 1 failed, diverged or the machine's fault, 2 the user's mistake, 130
+        interrupted.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or arguments[0] in ("-h", "--help", "help"):
@@ -60,6 +61,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        told, code = system_error(error)
+        if not told:
+            raise
+        print(f"error: {told}", file=sys.stderr)
+        return code
 
 
 def _help() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Iterable
 
 
@@ -26,3 +27,38 @@ def nearest(name: str, allowed: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, allowed, n=1, cutoff=0.5)
     guess = f"Did you mean '{close[0]}'? " if close else ""
     return f"{guess}Allowed: {', '.join(allowed)}."
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS)
+_BROKEN = (errno.EIO, errno.ESTALE, errno.EMFILE, errno.ENFILE)
+_NO_PLACE = (
+    errno.ENOENT,
+    errno.ENOTDIR,
+    errno.EEXIST,
+    errno.EISDIR,
+    errno.ENAMETOOLONG,
+    errno.ELOOP,
+)
+_MENDS = {
+    _FULL: "Make room, or write elsewhere, and give the same command again: it resumes.",
+    _CLOSED: "Choose a folder that you may write to; for a run: results_dir=FOLDER.",
+    _BROKEN: "Give the same command again once the machine is well: it resumes.",
+    _NO_PLACE: "Choose another place; for a run: results_dir=FOLDER.",
+}
+
+
+def system_error(error: OSError) -> tuple[str, int]:
+    """A sentence on what the operating system refuses, with its mend, and the exit code.
+
+    A disk that is full, closed or broken is the machine's fault, 1; a place that cannot be is the
+    user's mistake, 2.  The sentence is empty for any other error.
+
+    Args:
+        error: from any depth.
+    """
+    for numbers, mend in _MENDS.items():
+        if error.errno in numbers:
+            place = f": {error.filename}" if error.filename else ""
+            return f"{error.strerror}{place}.\n{mend}", 2 if numbers is _NO_PLACE else 1
+    return "", 1

@@ -1,5 +1,6 @@
 """What a user types and what comes back."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -169,3 +170,40 @@ def test_mistakes_end_the_process_with_code_two(elsewhere):
     command = [sys.executable, "-m", "bench.cli", "run", "model=foo"]
     result = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert result.returncode == 2 and "model=foo" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "words"),
+    [
+        (errno.ENOSPC, 1, "No space left on device: a/b.pt.\nMake room"),
+        (errno.EDQUOT, 1, "Disk quota exceeded: a/b.pt.\nMake room"),
+        (errno.EROFS, 1, "Read-only file system: a/b.pt.\nChoose a folder that you may write to"),
+        (errno.EACCES, 1, "Permission denied: a/b.pt.\nChoose a folder that you may write to"),
+        (errno.EIO, 1, "Input/output error: a/b.pt.\nGive the same command again"),
+        (errno.ENOTDIR, 2, "Not a directory: a/b.pt.\nChoose another place"),
+        (errno.ENAMETOOLONG, 2, "File name too long: a/b.pt.\nChoose another place"),
+    ],
+)
+def test_what_the_system_refuses_is_one_sentence(monkeypatch, capsys, number, code, words):
+    def refuse(argv):
+        raise OSError(number, os.strerror(number), "a/b.pt")
+
+    monkeypatch.setattr("bench.commands.list.main", refuse)
+    assert main(["list"]) == code
+    assert capsys.readouterr().err.startswith(f"error: {words}")
+
+
+def test_an_error_that_nobody_knows_keeps_its_traceback(monkeypatch):
+    def refuse(argv):
+        raise OSError("odd")
+
+    monkeypatch.setattr("bench.commands.list.main", refuse)
+    with pytest.raises(OSError, match="odd"):
+        main(["list"])
+
+
+def test_results_below_a_file_are_refused(elsewhere, capsys):
+    (elsewhere / "notes.txt").write_text("mine")
+    message = refused(["run", "preset=smoke", "results_dir=notes.txt/runs"], capsys)
+    assert "results_dir=notes.txt/runs cannot be written" in message
+    assert (elsewhere / "notes.txt").read_text() == "mine"
