@@ -13,7 +13,7 @@ from bench.data.dataset import dataset_checksum, load_dataset
 from bench.data.statistics import training_means
 from bench.evaluate.metrics import evaluate
 from bench.inference.predict import predict_frames
-from bench.models.registry import build_model
+from bench.models.registry import build_model, completed
 from bench.report.figures import draw_figures
 from bench.report.table import metrics_table
 from bench.runs.folder import Diverged, RunFailed, RunFolder, Status
@@ -32,6 +32,7 @@ def run(config: RunConfig) -> Path:
         KeyboardInterrupt: interrupted with everything saved; the same call resumes it.
     """
     console = Console(highlight=False, markup=False, soft_wrap=True)
+    config = completed(config)
     identity = identify(config, dataset_checksum(config.system))
     folder = RunFolder.of(config, identity.run_id)
     if folder.status is Status.diverged:

@@ -9,6 +9,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import hydra
 from hydra.errors import HydraException
@@ -17,15 +18,17 @@ from omegaconf import DictConfig
 from bench.config.catalogue import GROUPS, choices
 from bench.config.compose import (
     CONFIG_NAME,
+    FREE,
     compose,
     each_choice,
+    hydra_words,
     register_schema,
-    search_path,
     typed,
 )
 from bench.config.help import WIDTH, sections
 from bench.config.key import entries
 from bench.config.options import HELP
+from bench.config.schema import RunConfig
 from bench.config.words import as_typed
 from bench.errors import BenchError, nearest
 from bench.paths import shipped
@@ -104,7 +107,7 @@ def main(argv: list[str]) -> int:
     jobs = Jobs()
     try:
         sweeps = not {"-m", "--multirun"}.isdisjoint(options)
-        words = [*search_path(overrides), *as_typed(overrides, sweeps=sweeps)]
+        words = hydra_words(as_typed(overrides, sweeps=sweeps))
         with _typed(["bench run", *options, *words]):
             hydra.main(str(shipped("conf")), CONFIG_NAME, version_base="1.3")(jobs)()
     except KeyboardInterrupt:
@@ -149,14 +152,27 @@ def _typed(argv: list[str]) -> Iterator[None]:
 def _check(overrides: list[str]) -> None:
     """Refuse mistakes before anything is written, in a sweep those of every value."""
     for choice in each_choice(overrides):
-        compose(choice)
+        _own_options(compose(choice))
+
+
+def _own_options(config: RunConfig) -> Any:
+    """The options of a class from outside; None for our own, whose library is not needed here."""
+    if not config.model.point:
+        return None
+    from bench.models.base import own_options
+    from bench.models.registry import class_of
+
+    return own_options(class_of(config.model), config.model)
 
 
 def explanation(overrides: Sequence[str]) -> str:
     """Every choice, and every key with its value under these overrides."""
     config = compose(overrides)
+    keys = list(entries(config, section="run"))
+    if own := _own_options(config):
+        keys += entries(own, FREE, section=f"{FREE}*: of {config.model.point}")
     named = "\n".join(["choices:", *(_choices(group) for group in GROUPS)])
-    return "\n\n".join([USAGE, named, *sections(entries(config, section="run"))])
+    return "\n\n".join([USAGE, named, *sections(keys)])
 
 
 def _choices(group: str) -> str:

@@ -12,6 +12,7 @@ from bench.config.key import key
 from bench.config.options import call
 from bench.config.schema import RunConfig
 from bench.data.dataset import Dataset, dataset_checksum, load_dataset
+from bench.models.registry import completed
 from bench.runs.folder import RunFolder
 from bench.runs.identity import identify, plain
 
@@ -39,7 +40,7 @@ def main(argv: Sequence[str]) -> int:
 
 def show(options: Show) -> int:
     """Print the run of these settings."""
-    config = compose(options.settings)
+    config = completed(compose(options.settings))
     folder = RunFolder.of(config, identify(config, dataset_checksum(config.system)).run_id)
     seconds = estimate(config, load_dataset(config.system))
     print(yaml.safe_dump(plain(config), sort_keys=False))

@@ -9,11 +9,12 @@ import torch
 from rich.markup import escape
 from rich.table import Table
 
+from bench.config.catalogue import choices
 from bench.config.key import key
 from bench.config.options import call
 from bench.config.schema import Solver, Update
 from bench.console import make_console
-from bench.models.registry import DTYPES, point_names
+from bench.models.registry import DTYPES
 from bench.speed.solvers import Contest, SolverCost, compare_solvers
 from bench.speed.steps import (
     VARIANTS,
@@ -28,7 +29,7 @@ from bench.speed.workload import Workload, workload
 
 FIRST_POINTS = ["short_range", "local_charges", "scf_qeq", "scf_fixed_point"]
 PARTS = ("training", "inference", "solvers", "polar")
-NAMES = (*point_names(), *VARIANTS)
+NAMES = (*choices("model"), *VARIANTS)
 
 
 @dataclass

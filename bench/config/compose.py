@@ -30,6 +30,7 @@ from bench.errors import BenchError, nearest
 from bench.paths import shipped
 
 CONFIG_NAME = "config"
+FREE = "model.options."  # begins the keys that a class from outside declares
 # Launchers that come from a plugin, by the extra that installs it.
 _LAUNCHERS = {
     "slurm": ("slurm", "hydra_submitit_launcher"),
@@ -57,7 +58,7 @@ def compose(overrides: Sequence[str] = ()) -> RunConfig:
     check_overrides(overrides)
     register_schema()
     with _plain_words(), hydra.initialize_config_dir(str(shipped("conf")), version_base="1.3"):
-        config = hydra.compose(CONFIG_NAME, [*search_path(overrides), *overrides])
+        config = hydra.compose(CONFIG_NAME, hydra_words(overrides))
     return typed(config)
 
 
@@ -87,6 +88,12 @@ def each_choice(overrides: Sequence[str]) -> Iterator[list[str]]:
             yield [*first[:place], option, *first[place + 1 :]]
 
 
+def hydra_words(words: Sequence[str]) -> list[str]:
+    """What Hydra is given for what was typed: it searches ./conf, and adds free options."""
+    free = [f"++{word}" if word.startswith(FREE) else word for word in words]
+    return [*search_path(words), *free]
+
+
 def search_path(overrides: Sequence[str]) -> list[str]:
     """The override that lets Hydra search the user's ./conf, too."""
     own = folders()[1:]
@@ -110,6 +117,8 @@ def check_overrides(overrides: Sequence[str]) -> None:
             raise BenchError(f"{override.input_line}: keys cannot be removed.", "Leave it out.")
         if key in GROUPS:
             _check_choices(override)
+        elif key.startswith(FREE):
+            continue  # the model's class knows them
         elif key not in _keys():
             raise BenchError(f"{override.input_line}: the key {key} does not exist.", _meant(key))
         if override.is_add():

@@ -126,13 +126,17 @@ def keys_in(kind: type, *groups: str) -> frozenset[str]:
     return frozenset(item.name for item in fields(kind) if item.metadata["key"].group in groups)
 
 
-def check(node: Any) -> None:
+def check(node: Any, where: str = "") -> None:
     """Refuse values that a key does not allow.
+
+    Args:
+        node: dataclass instance.
+        where: what a message begins with, before the name.
 
     Raises:
         BenchError: the first of them, with its key and what is allowed.
     """
-    for entry in entries(node):
+    for entry in entries(node, where):
         is_list = isinstance(entry.value, list)
         if is_list and not entry.value and not entry.key.optional:
             raise _out_of_range(entry)

@@ -54,22 +54,37 @@ def parse(words: Sequence[str], kind: type[Options], *, verb: str) -> Options:
         BenchError: no key=value, an unknown key, a missing or unreadable value, or one that the
             key does not allow.
     """
-    node = OmegaConf.structured(kind)
-    for name, value in _sorted(words, kind, verb).items():
+    values = _sorted(words, kind, verb)
+    return filled(kind, values, where=f"{verb}: ", see=f"See {verb} --help")
+
+
+def filled(kind: type[Options], values: Mapping[str, Any], *, where: str, see: str) -> Options:
+    """A dataclass with values by name, each converted to its type and checked.
+
+    Args:
+        kind: dataclass with fields by ``bench.config.key.key``.
+        values: by name of a field.
+        where: what a message begins with, before the name.
+        see: what helps where a value is missing.
+
+    Raises:
+        BenchError: an unknown name, a missing value, one of the wrong type or not allowed.
+    """
+    node, known = OmegaConf.structured(kind), [item.name for item in fields(cast(Any, kind))]
+    for name, value in values.items():
+        if name not in known:
+            raise BenchError(f"{where}{name} does not exist.", nearest(str(name), known))
         try:
             node[name] = value
         except OmegaConfBaseException as error:
             reason = str(error).splitlines()[0]
-            raise BenchError(f"{verb}: {name}={value} cannot be used: {reason}.") from error
+            raise BenchError(f"{where}{name}={value} cannot be used: {reason}.") from error
     missing = OmegaConf.missing_keys(node)
-    if missing:
-        names = [item.name for item in fields(cast(Any, kind)) if item.name in missing]
+    if names := [name for name in known if name in missing]:
         told = ", ".join(f"{name}=..." for name in names)
-        raise BenchError(
-            f"{verb}: {told} {'is' if len(names) == 1 else 'are'} missing.", f"See {verb} --help"
-        )
+        raise BenchError(f"{where}{told} {'is' if len(names) == 1 else 'are'} missing.", see)
     options = cast(Options, OmegaConf.to_object(node))
-    check(options)
+    check(options, where)
     return options
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from bench.config import key
 from bench.config.schema import Ensemble, ModelConfig, RunConfig, Wandb
 from bench.errors import BenchError
+from bench.paths import shipped
 
 
 def check(config: RunConfig) -> None:
@@ -21,9 +22,24 @@ def check(config: RunConfig) -> None:
         BenchError: the first rule that is broken, with key, value and what is allowed.
     """
     key.check(config)
+    _check_point(config.model)
     _check_ensemble(config.model)
     _check_wandb(config.wandb)
     check_writable(Path(config.results_dir))
+
+
+def _check_point(model: ModelConfig) -> None:
+    taken = (shipped("conf") / "model" / f"{model.name}.yaml").is_file()
+    if model.point and taken:
+        raise BenchError(
+            f"model.point={model.point} with model.name={model.name}, which is another model's.",
+            "Give it a name of its own.",
+        )
+    if model.options and not model.point:
+        raise BenchError(
+            f"model.options={model.options} are of a class from outside.",
+            "Give model.point=package.module.Class, too.",
+        )
 
 
 def _check_ensemble(model: ModelConfig) -> None:

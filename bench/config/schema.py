@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 from omegaconf import MISSING
 
@@ -96,9 +97,11 @@ class Axes:
 class ModelConfig:
     """One point of the design space."""
 
-    name: str = key(MISSING, "the point", group=NAMING)
+    name: str = key(MISSING, "the point; with model.point any other name", group=NAMING)
     description: str = key("", "one line for bench list", group=NAMING)
     axes: Axes = key(Axes, "place in the design space", group=NAMING)
+    point: str = key("", "class from outside: package.module.Class", group=NAMING)
+    options: dict[str, Any] = key({}, "what a class from outside declares", group=NAMING)
     r_max: float = key(5.0, "cutoff of the neighbours", "Å", above=0, group=BACKBONE)
     num_channels: int = key(32, "features of each degree", above=0, group=BACKBONE)
     hidden_l_max: int = key(1, "highest degree of the features", least=0, group=BACKBONE)

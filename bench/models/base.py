@@ -9,12 +9,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from typing import ClassVar, TypeAlias, TypeVar
+from typing import Any, ClassVar, TypeAlias, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from bench.config.key import keys_in
+from bench.config.options import filled
 from bench.config.schema import BACKBONE, DENSITY, FEATURES, NAMING, Ensemble, Mode, ModelConfig
 from bench.data.batch import Batch
 from bench.density.coulomb import Maps, assemble, own_entries
@@ -30,6 +31,12 @@ from bench.scf.report import ScfReport
 BACKBONE_OPTIONS = keys_in(ModelConfig, BACKBONE)
 DENSITY_OPTIONS = keys_in(ModelConfig, DENSITY)
 FEATURE_OPTIONS = keys_in(ModelConfig, FEATURES)
+
+
+@dataclass
+class NoOptions:
+    """Of a point without options of its own."""
+
 
 AnyMaps: TypeAlias = Maps | CoulombOperator
 AnyMapsT = TypeVar("AnyMapsT", bound=AnyMaps)
@@ -100,6 +107,8 @@ class Point(nn.Module, ABC):
         recommended: what ``training.mode=auto`` means.
         knows_total_charge: whether its energy depends on the total charge asked for.
         variational: whether the density makes the energy stationary, so that μ = −∂E/∂Q.
+        Options: dataclass of a point from outside for ``model.options``, with fields by
+            ``bench.config.key.key``; their values are in ``own``.
     """
 
     predicts: ClassVar[frozenset[str]] = frozenset({"multipoles", "dipole"})
@@ -108,7 +117,9 @@ class Point(nn.Module, ABC):
     recommended: ClassVar[Mode] = Mode.implicit
     knows_total_charge: ClassVar[bool] = True
     variational: ClassVar[bool] = True
+    Options: ClassVar[type[Any]] = NoOptions
 
+    own: Any  # an instance of Options
     atomic_energies: Tensor  # [z, 1] eV
     potential_shifts: Tensor  # [z, 1] eV Å³/e
     mean_charges: Tensor  # [z] e
@@ -116,6 +127,7 @@ class Point(nn.Module, ABC):
     def __init__(self, config: ModelConfig, facts: TrainingFacts, *, dtype: torch.dtype) -> None:
         super().__init__()
         self.config = config
+        self.own = own_options(type(self), config)
         self.facts = facts
         self.graph_settings = graph_settings(config, facts.elements, dtype)
         self.backbone = Backbone(
@@ -309,6 +321,20 @@ def build_point(
     refuse_unused_options(point, config)
     with random_stream(seed, dtype):
         return point(config, facts, dtype=dtype)
+
+
+def own_options(point: type[Point], config: ModelConfig) -> Any:
+    """``model.options`` as the dataclass that the class declares.
+
+    Raises:
+        BenchError: an option that it does not have, of another type or not allowed.
+    """
+    return filled(
+        point.Options,
+        config.options,
+        where="model.options.",
+        see=f"See bench run --help model={config.name}",
+    )
 
 
 def refuse_unused_options(point: type[Point], config: ModelConfig) -> None:

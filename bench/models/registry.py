@@ -1,16 +1,21 @@
-"""Points by name: the module ``bench.models.<name>`` defines the point called ``<name>``."""
+"""Points by name: the module ``bench.models.<name>`` defines the point called ``<name>``.
+
+A point from outside of the package has a configuration that names its class.
+"""
 
 from __future__ import annotations
 
 import importlib
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 import torch
 
 from bench.config.schema import Mode, ModelConfig, RunConfig
 from bench.errors import BenchError, nearest
-from bench.models.base import Point, build_point
+from bench.models.base import Point, build_point, own_options
 from bench.models.facts import TrainingFacts, gather_facts
+from bench.models.outside import load_class
 from bench.models.self_consistent import SelfConsistentPoint
 from bench.paths import shipped
 
@@ -44,6 +49,37 @@ def point_class(name: str) -> type[Point]:
     return found[0]
 
 
+def class_of(config: ModelConfig) -> type[Point]:
+    """The class of a configured point, ours or one from outside.
+
+    Raises:
+        BenchError: no such point, or a class that is none.
+    """
+    if not config.point:
+        return point_class(config.name)
+    found = load_class(config.point)
+    if not issubclass(found, Point):
+        raise BenchError(
+            f"model.point={config.point} is no point.",
+            "Let it inherit from bench.models.base.Point or a class that does.",
+        )
+    if missing := ", ".join(sorted(found.__abstractmethods__)):
+        raise BenchError(f"model.point={config.point} does not define {missing}.")
+    return found
+
+
+def completed(config: RunConfig) -> RunConfig:
+    """The configuration with every option of a class from outside, defaults included.
+
+    Raises:
+        BenchError: as ``class_of``, or an option that the class does not have or allow.
+    """
+    if not config.model.point:
+        return config
+    own = own_options(class_of(config.model), config.model)
+    return replace(config, model=replace(config.model, options=asdict(own)))
+
+
 def build_model(config: RunConfig, dataset: Dataset) -> Point:
     """A new point for a system, measured on its training set.
 
@@ -58,7 +94,7 @@ def model_from_facts(config: RunConfig, facts: TrainingFacts) -> Point:
     """The same point again without its dataset, for a checkpoint's weights."""
     if config.dtype not in DTYPES:
         raise BenchError(f"dtype={config.dtype} is unknown.", nearest(config.dtype, DTYPES))
-    point = point_class(config.model.name)
+    point = class_of(config.model)
     refuse_mode(point, config.model, config.training.mode)
     model = build_point(point, config.model, facts, dtype=DTYPES[config.dtype], seed=config.seed)
     if isinstance(model, SelfConsistentPoint):

@@ -11,22 +11,22 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, is_dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
 from bench.config.schema import RunConfig
+from bench.models.outside import sources
 from bench.paths import PACKAGE
 
 # Where a run writes, on what it computes and how things are worded decide no number.
 _NOT_IDENTITY = ("results_dir", "device", "wandb")
 _NOT_IDENTITY_OF_PARTS = {"model": ("description", "axes"), "system": ("description", "path")}
-# The rooms that decide a number; the part of the data room that generates and audits does not.
+# The rooms that decide a number.
 _IDENTITY_SOURCES = (
-    "data/batch.py",
-    "data/dataset.py",
-    "data/statistics.py",
+    "data/**/*.py",
     "labels/keys.py",
     "density/**/*.py",
     "scf/**/*.py",
@@ -57,7 +57,7 @@ def identify(config: RunConfig, data_checksum: str) -> Identity:
         config: composed configuration.
         data_checksum: of the dataset.
     """
-    code = code_version()
+    code = code_version(outside=sources(config.model.point) if config.model.point else ())
     parts = {"config": canonical(config), "data": data_checksum, "code": code}
     text = json.dumps(parts, sort_keys=True, ensure_ascii=False)
     return Identity(_short_hash(text.encode()), data_checksum, code)
@@ -86,11 +86,16 @@ def plain(config: Any) -> dict[str, Any]:
     return {key: simplify(value) for key, value in asdict(config).items()}
 
 
-def code_version(package: Path = PACKAGE) -> str:
-    """Ten hexadecimal digits over the definitions that decide numbers, wherever they stand."""
+def code_version(package: Path = PACKAGE, outside: Sequence[Path] = ()) -> str:
+    """Ten hexadecimal digits over the definitions that decide numbers, wherever they stand.
+
+    Args:
+        package: this one.
+        outside: files of a point that is not in it.
+    """
     statements = [
         ast.unparse(statement)
-        for path in identity_sources(package)
+        for path in [*identity_sources(package), *outside]
         for statement in _Meaning().visit(ast.parse(path.read_text(encoding="utf-8"))).body
     ]
     return _short_hash("\n".join(sorted(statements)).encode())

@@ -18,7 +18,7 @@ from bench.data.batch import Batch
 from bench.models.backbone import build_mace, mace_arguments, random_stream
 from bench.models.base import BACKBONE_OPTIONS, Point, build_point
 from bench.models.prediction import Prediction
-from bench.models.registry import point_class
+from bench.models.registry import class_of
 from bench.speed.timing import Step
 from bench.speed.workload import Workload
 from bench.train.losses import squared_errors, weighted_loss
@@ -45,7 +45,7 @@ def point(work: Workload, name: str, **options: Any) -> Point:
     backbone = {key: getattr(work.config, key) for key in BACKBONE_OPTIONS}
     config = replace(compose([f"model={name}"]).model, **backbone, **variant, **options)
     dtype = work.batch.node_attrs.dtype
-    return build_point(point_class(name), config, work.facts, dtype=dtype, seed=0)
+    return build_point(class_of(config), config, work.facts, dtype=dtype, seed=0)
 
 
 def point_training(work: Workload, name: str, **options: Any) -> Step:

@@ -64,8 +64,12 @@ def test_a_users_model_without_axes_and_a_system_without_words(capsys, tmp_path,
 @pytest.mark.parametrize(
     ("argv", "problem", "mend"),
     [
-        (["modles"], "kinds=modles is not known.", "Did you mean 'models'? Allowed: metrics"),
-        (["presets", "all"], "kinds=all is not known.", "Allowed: metrics, models"),
+        (
+            ["modles"],
+            "bench list: kinds=modles is not known.",
+            "Did you mean 'models'? Allowed: metrics",
+        ),
+        (["presets", "all"], "bench list: kinds=all is not known.", "Allowed: metrics, models"),
         (["-x"], "bench list: -x does not exist; options are written key=value.", "Allowed: kinds"),
     ],
 )

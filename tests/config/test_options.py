@@ -75,10 +75,14 @@ def test_values_have_the_type_of_their_field(words, name, value):
         ("keep=perhaps", "bench verb: keep=perhaps cannot be used", ""),
         ("colour=green", "bench verb: colour=green cannot be used: Invalid value 'green'", ""),
         ("workers=[1", "workers=[1 cannot be read", ""),
-        ("workers=0", "workers=0 must be 1 or more.", ""),
-        ("reach=2.5", "reach=2.5 must be zero or more, at most 2, in Å.", ""),
-        ("sizes=24,0", "sizes=[24, 0] must be a list of numbers, each positive, in atoms.", ""),
-        ("parts=lid,bx", "parts=bx is not known.", "Did you mean 'box'?"),
+        ("workers=0", "bench verb: workers=0 must be 1 or more.", ""),
+        ("reach=2.5", "bench verb: reach=2.5 must be zero or more, at most 2, in Å.", ""),
+        (
+            "sizes=24,0",
+            "bench verb: sizes=[24, 0] must be a list of numbers, each positive, in atoms.",
+            "",
+        ),
+        ("parts=lid,bx", "bench verb: parts=bx is not known.", "Did you mean 'box'?"),
     ],
 )
 def test_messages_hold_the_word_and_a_way_out(word, problem, mend):
@@ -124,7 +128,7 @@ class Kinds:
 
 def test_several_words_without_a_key():
     assert parse(["b", "a"], Kinds, verb="bench kinds").kinds == ["b", "a"]
-    with pytest.raises(BenchError, match="kinds=c is not known"):
+    with pytest.raises(BenchError, match="bench kinds: kinds=c is not known"):
         parse(["b", "c"], Kinds, verb="bench kinds")
 
 

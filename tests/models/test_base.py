@@ -44,6 +44,7 @@ SOLVE = {
 }
 USED = {
     "polar": {"num_updates", "nonlocal_energy"},
+    "scf_levels": SOLVE,
     "scf_qeq": SOLVE,
     "scf_energy_functional": SOLVE | {"functional"},
     "scf_fixed_point": SOLVE | {"update", "nonlocal_energy"},

@@ -1,0 +1,80 @@
+"""Small structures with made-up labels for tests: one per boundary condition."""
+
+from __future__ import annotations
+
+import ase
+import numpy as np
+from ase.build import fcc111, molecule
+from ase.spacegroup import crystal
+
+
+def slab(*, field: float = 0.2, height: float = 22.0) -> ase.Atoms:
+    """Two layers of Al(111) with one water, 7 atoms, in a field along z."""
+    atoms = fcc111("Al", (2, 1, 2), a=4.05, orthogonal=False, vacuum=0.0)
+    water = molecule("H2O")
+    water.rotate(40, (1, 0.3, 0.2))
+    top = atoms.positions[:, 2].max()
+    water.translate(-water.positions[0] + [1.0, 0.7, top + 2.4])
+    atoms += water
+    cell = atoms.cell.array.copy()
+    cell[2] = [0, 0, height]
+    atoms.set_cell(cell)
+    atoms.pbc = [True, True, False]
+    atoms.positions[:, 2] += 6.0
+    return labelled(atoms, seed=1, field=[0, 0, field])
+
+
+def bulk(*, charge: float = 1.0) -> ase.Atoms:
+    """The primitive cell of quartz, 9 atoms, charged."""
+    atoms = crystal(
+        ["Si", "O"],
+        [(0.4697, 0, 2 / 3), (0.4135, 0.2669, 0.7858)],
+        spacegroup=154,
+        cellpar=[4.913, 4.913, 5.405, 90, 90, 120],
+    )
+    atoms.info = {}
+    return labelled(atoms, seed=2, charge=charge)
+
+
+def cluster(*, field: tuple[float, float, float] = (0.0, 0.0, 0.0)) -> ase.Atoms:
+    """Two water molecules in open boundaries."""
+    atoms = molecule("H2O")
+    other = molecule("H2O")
+    other.rotate(70, (0.2, 1.0, 0.4))
+    other.translate([2.6, 0.8, 0.5])
+    atoms += other
+    atoms.pbc = False
+    return labelled(atoms, seed=3, field=field)
+
+
+def labelled(
+    atoms: ase.Atoms, *, seed: int, charge: float = 0.0, field: object = (0.0, 0.0, 0.0)
+) -> ase.Atoms:
+    """A copy, shaken a little, with deterministic labels of plausible size; Σq = charge."""
+    random = np.random.default_rng(seed)
+    labels = ase.Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+    labels.positions += 0.05 * random.normal(size=labels.positions.shape)
+    multipoles = 0.1 * random.normal(size=(len(labels), 4))
+    multipoles[:, 0] += charge / len(labels) - multipoles[:, 0].mean()
+    open_axes = ~labels.pbc & (labels.pbc.sum() < 3)
+    cartesian = multipoles[:, 0] @ labels.positions + multipoles[:, [3, 1, 2]].sum(0)
+    labels.arrays["REF_multipoles"] = multipoles
+    labels.arrays["REF_forces"] = random.normal(size=(len(labels), 3))
+    labels.info |= {
+        "REF_energy": -100.0 * len(labels) + random.normal(),
+        "REF_dipole": np.where(open_axes, cartesian, 0.0),
+        "dipole_mask": open_axes.astype(int),
+        "REF_fermi_level": random.normal(),
+        "electric_field": np.array(field, dtype=float),
+        "total_charge": charge,
+        "multiplicity": 1,
+        "uid": f"t{seed}",
+        "group": f"g{seed}",
+        "subset": "made_up",
+        "split": "train",
+        "trajectory": f"trajectory{seed}",
+    }
+    tensor = random.normal(size=(3, 3))
+    kind = "REF_polarizability" if open_axes.any() else "REF_stress"
+    labels.info[kind] = tensor + tensor.T
+    return labels

@@ -1,0 +1,1 @@
+"""A model of electromlip-bench that is not in its package."""
