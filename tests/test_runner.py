@@ -59,7 +59,7 @@ class Rooms:
             "load_dataset": lambda system: self.dataset,
             "build_model": lambda config, dataset: SimpleNamespace(facts=FACTS),
             "train": self.train,
-            "training_means": lambda frames: TrainingMeans([0.0, 0.0, 0.5], None, {}),
+            "training_means": lambda frames: TrainingMeans({"dipole": [0.0, 0.0, 0.5]}, {}),
             "predict_frames": lambda model, frames, batch_size: [a.copy() for a in frames],
             "evaluate": self.evaluate,
             "draw_figures": self.draw,
@@ -99,7 +99,8 @@ def test_a_run_leaves_everything_a_reader_needs(rooms, config, capsys):
     assert RunFolder(path).status is Status.done
     assert len(read(path / "predictions.extxyz", ":")) == 2
     assert load_facts(path) == FACTS
-    assert json.loads((path / "training_means.json").read_text())["dipole"] == [0.0, 0.0, 0.5]
+    means = json.loads((path / "training_means.json").read_text())
+    assert means["structure"]["dipole"] == [0.0, 0.0, 0.5]
     metrics = json.loads((path / "metrics.json").read_text())
     assert metrics["run"].keys() == METRICS_RUN_KEYS
     assert (metrics["run"]["id"], metrics["run"]["seed"]) == (path.name, 3)

@@ -25,7 +25,8 @@ from bench.density.geometry import Boundary, Geometry
 from bench.density.reciprocal import boundary_of, half_sphere
 from bench.errors import BenchError
 from bench.labels import keys as names
-from bench.labels.keys import DIPOLE, LABELS, POLARIZABILITY, STRESS
+from bench.labels.quantities import MULTIPOLES, QUANTITIES, Source
+from bench.labels.stored import known, labelled_values
 
 
 @dataclass(frozen=True)
@@ -84,9 +85,10 @@ class Batch:
         k_mask: [g, k] bool.
         total_charge: [g] float64, e.
         electric_field: [g, 3] float64, V/Å.
-        labels: reference values by label name, flat as in ``Prediction``, zero where absent.
-        has: [g] bool by label name; of dipole [g, 3] and polarisability [g, 9] the meaningful
-            components, of the stress [g] the bulk structures.
+        labels: reference values by quantity, [n, c] or [g, c], [n] or [g] where c is 1; zero where
+            absent.
+        has: [g, c] bool by quantity, [g] where c is 1: components that are labelled and mean
+            something.
         index: [g] int64, the structure's place in its split.
     """
 
@@ -116,6 +118,10 @@ class Batch:
     def num_atoms(self) -> Tensor:
         """[g] int64, atoms of each structure."""
         return torch.bincount(self.structure, minlength=self.num_structures)
+
+    def has_density(self, l_max: int) -> Tensor:
+        """[g] bool, whether the reference multipoles are known up to ``l_max``."""
+        return self.has[MULTIPOLES.name][:, : (l_max + 1) ** 2].all(1)
 
     def dense(self, per_atom: Tensor) -> Tensor:
         """[n, ...] to [g, atoms of the largest structure, ...], zero where padded."""
@@ -184,7 +190,7 @@ def build_graph(atoms: ase.Atoms, settings: GraphSettings, index: int = 0) -> Gr
     )
     numbers = torch.as_tensor(atoms.numbers, dtype=torch.int64)
     one_hot = _one_hot(numbers, settings.elements, index)
-    labels, has = _reference(atoms, boundary)
+    labels, has = _reference(atoms)
     return Graph(
         positions=torch.as_tensor(atoms.positions, dtype=torch.float64),
         atomic_numbers=numbers,
@@ -223,22 +229,13 @@ def _one_hot(numbers: Tensor, elements: tuple[int, ...], index: int) -> Tensor:
     return one_hot
 
 
-def _reference(atoms: ase.Atoms, boundary: Boundary) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Reference labels, zeros where absent, and which are there and mean something."""
-    values, present = {}, {}
-    for name, label in LABELS.items():
-        store = atoms.arrays if label.per_atom else atoms.info
-        shape = (len(atoms), label.components) if label.per_atom else (label.components,)
-        there = label.reference_key in store
-        value = np.reshape(store[label.reference_key], shape) if there else np.zeros(shape)
-        values[name] = torch.as_tensor(value, dtype=torch.float64)
-        present[name] = torch.tensor(there)
-    defined = torch.as_tensor(np.asarray(atoms.info.get(names.DIPOLE_MASK_KEY, np.zeros(3))) != 0)
-    present[DIPOLE.name] = present[DIPOLE.name] & defined
-    both = torch.outer(defined, defined).flatten()
-    present[POLARIZABILITY.name] = present[POLARIZABILITY.name] & both
-    present[STRESS.name] = present[STRESS.name] & (boundary is Boundary.BULK)
-    return values, present
+def _reference(atoms: ase.Atoms) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """[n, c] or [c] reference values, zeros where absent, and [c] which are known."""
+    quantities = [q for q in QUANTITIES.values() if q.source is not Source.derived]
+    return (
+        {q.name: torch.as_tensor(labelled_values(atoms, q)) for q in quantities},
+        {q.name: torch.as_tensor(known(atoms, q)) for q in quantities},
+    )
 
 
 def _pad(tensors: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
@@ -275,13 +272,17 @@ def collate(graphs: Sequence[Graph]) -> Batch:
 
 
 def _collate_labels(graphs: Sequence[Graph]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Reference labels and their presence for a batch; scalars per structure become [g]."""
-    labels = {}
-    for name, label in LABELS.items():
+    """Reference values and which are known for a batch, single components without their axis."""
+    labels, has = {}, {}
+    for name in graphs[0].labels:
+        quantity = QUANTITIES[name]
         rows = [g.labels[name] for g in graphs]
-        joined = torch.cat(rows) if label.per_atom else torch.stack(rows)
-        labels[name] = joined[:, 0] if label.components == 1 else joined
-    return labels, {name: torch.stack([g.has[name] for g in graphs]) for name in LABELS}
+        joined = torch.cat(rows) if quantity.per_atom else torch.stack(rows)
+        present = torch.stack([g.has[name] for g in graphs])
+        single = quantity.components == 1
+        labels[name] = joined[:, 0] if single else joined
+        has[name] = present[:, 0] if single else present
+    return labels, has
 
 
 def make_loader(

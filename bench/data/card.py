@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from bench.errors import BenchError, nearest
+from bench.labels.quantities import ENERGY
 from bench.paths import shipped
 
 
@@ -74,7 +75,8 @@ def _check_files(files: Any, path: Path) -> None:
 def _check_labels(labels: Any, path: Path) -> None:
     if not isinstance(labels, dict):
         raise BenchError(
-            f"{path}: labels is {labels!r}.", "By key, such as REF_energy: {required: true}."
+            f"{path}: labels is {labels!r}.",
+            f"By key, such as {ENERGY.reference_key}: {{required: true}}.",
         )
     for key, entry in labels.items():
         known = entry if isinstance(entry, dict) else {"required": None}

@@ -15,7 +15,9 @@ from bench.density.geometry import Boundary
 from bench.density.reciprocal import boundary_of
 from bench.errors import BenchError, nearest
 from bench.labels import keys as names
-from bench.labels.keys import DIPOLE, FORCES, LABELS, MULTIPOLES, SPLITS, Label
+from bench.labels.keys import SPLITS
+from bench.labels.quantities import DIPOLE, FORCES, Quantity, labels
+from bench.labels.stored import is_stated
 
 COINCIDENT = 0.1  # Å, below it two atoms are at one place
 FILLED = 3.0  # Å, a narrower gap between a slab and its image is no vacuum
@@ -49,8 +51,8 @@ def check_structure(atoms: ase.Atoms, where: str) -> None:
     Raises:
         BenchError: with what was found.
     """
-    for label in LABELS.values():
-        if has_label(atoms, label.name):
+    for label in labels().values():
+        if is_stated(atoms, label):
             store = atoms.arrays if label.per_atom else atoms.info
             store[label.reference_key] = _shaped(store[label.reference_key], label, atoms, where)
     _shape_state(atoms, where)
@@ -60,12 +62,6 @@ def check_structure(atoms: ase.Atoms, where: str) -> None:
     boundary = boundary_of(atoms.cell.array, atoms.pbc, where)
     check_field(atoms, boundary, where)
     check_vacuum(atoms, boundary, where)
-
-
-def has_label(atoms: ase.Atoms, name: str) -> bool:
-    """Whether a structure has the reference label ``name``."""
-    label = LABELS[name]
-    return label.reference_key in (atoms.arrays if label.per_atom else atoms.info)
 
 
 def numbers(value: Any, what: str, mend: str = "") -> NDArray[np.float64]:
@@ -104,21 +100,22 @@ def _check_keys(atoms: ase.Atoms, where: str, required: Sequence[str]) -> None:
         )
 
 
-def _shaped(value: Any, label: Label, atoms: ase.Atoms, where: str) -> Any:
+def _shaped(value: Any, label: Quantity, atoms: ase.Atoms, where: str) -> Any:
     """A label in its one shape: a float, [3], [3, 3] or [atoms, columns]."""
     array = numbers(value, f"{where}: {label.reference_key}")
-    columns = (1, label.components) if label.name == MULTIPOLES.name else (label.components,)
     count = len(atoms) if label.per_atom else 1
-    if array.size not in [count * c for c in columns]:
-        expected = " or ".join(str(count * c) for c in columns)
+    allowed = [count * (part.stop or label.components) for part in label.parts]
+    if array.size not in allowed:
+        expected = " or ".join(map(str, allowed))
         raise BenchError(
             f"{where}: {label.reference_key} has {array.size} numbers, expected {expected} "
             f"({label.description}, {label.unit})."
         )
     if label.per_atom:
         return array.reshape(len(atoms), -1)
-    side = {1: (), 3: (3,), 9: (3, 3)}[label.components]
-    return array.reshape(side) if side else array.item()
+    if label.components == 1:
+        return array.item()
+    return array.reshape((3, 3) if label.components == 9 else -1)
 
 
 def _shape_state(atoms: ase.Atoms, where: str) -> None:
@@ -130,7 +127,7 @@ def _shape_state(atoms: ase.Atoms, where: str) -> None:
             "Give it in e, positive where electrons are missing: total_charge=1.",
         )
     info[names.TOTAL_CHARGE_KEY] = float(np.asarray(charge).item())
-    if has_label(atoms, DIPOLE.name) and np.size(info.get(names.DIPOLE_MASK_KEY, [])) != 3:
+    if is_stated(atoms, DIPOLE) and np.size(info.get(names.DIPOLE_MASK_KEY, [])) != 3:
         raise BenchError(
             f"{where}: {DIPOLE.reference_key} needs {names.DIPOLE_MASK_KEY}, three numbers.",
             'Slabs: dipole_mask="0 0 1"; molecules: dipole_mask="1 1 1".',
@@ -238,7 +235,7 @@ def check_set(by_split: Mapping[str, Sequence[ase.Atoms]], where: str) -> None:
             raise BenchError(f"{where}: no structure has split={split}.")
     _check_elements(by_split, where)
     several = [a for split in SPLITS for a in by_split[split] if len(a) > 1]
-    labelled = [a.arrays[FORCES.reference_key] for a in several if has_label(a, FORCES.name)]
+    labelled = [a.arrays[FORCES.reference_key] for a in several if is_stated(a, FORCES)]
     if labelled and not any(map(np.any, labelled)):
         raise BenchError(
             f"{where}: every force of all {len(labelled)} structures is exactly zero: a filler?",

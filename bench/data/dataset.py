@@ -13,10 +13,12 @@ import ase
 
 from bench.config.schema import SystemConfig
 from bench.data.card import check_sha256, read_card
-from bench.data.checks import check_frame, check_identity, check_set, has_label
+from bench.data.checks import check_frame, check_identity, check_set
 from bench.data.extxyz import read_extxyz
 from bench.labels import keys as names
-from bench.labels.keys import LABELS, MULTIPOLES, SPLITS
+from bench.labels.keys import SPLITS
+from bench.labels.quantities import MULTIPOLES, labels
+from bench.labels.stored import is_stated
 from bench.paths import shipped
 
 SMALL_SPLIT = 0.05  # of all structures: errors on fewer say little
@@ -49,8 +51,8 @@ class Dataset:
         sizes = ", ".join(f"{len(self.frames[split])} {split}" for split in SPLITS)
         frames = [atoms for split in SPLITS for atoms in self.frames[split]]
         found = (
-            f"{label.name} [{label.unit}] in {sum(has_label(a, label.name) for a in frames)}"
-            for label in LABELS.values()
+            f"{label.name} [{label.unit}] in {sum(is_stated(a, label) for a in frames)}"
+            for label in labels().values()
         )
         return [
             f"{self.name}: {len(frames)} structures ({sizes})",

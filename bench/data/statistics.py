@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import ase
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.labels import keys as names
-from bench.labels.keys import DIPOLE, ENERGY, FERMI_LEVEL, FORCES, MULTIPOLES
+from bench.labels.quantities import ENERGY, FORCES, Mean, Quantity, labels
+from bench.labels.stored import is_stated, known, labelled_values
+
+Row: TypeAlias = list[float | None]
 
 
 @dataclass(frozen=True)
@@ -43,14 +46,26 @@ class TrainingMeans:
     """Means over the training set: the predictor that any model has to beat.
 
     Attributes:
-        dipole: [3] in e Å, None where no structure defines it; 0 in undefined components.
-        fermi_level: in eV, None where absent.
-        multipoles: mean (q, d_y, d_z, d_x) by atomic number; empty where absent.
+        structure: by quantity, [c] means over the structures that define a component; None where
+            none does.
+        element: by quantity and atomic number, [c] means over atoms, likewise.
     """
 
-    dipole: list[float] | None
-    fermi_level: float | None
-    multipoles: dict[str, list[float]]
+    structure: dict[str, Row]
+    element: dict[str, dict[str, Row]]
+
+    def of(self, atoms: ase.Atoms, quantity: Quantity) -> NDArray[np.float64] | None:
+        """[n, c] or [c] means as values of a structure, NaN where there is none.
+
+        None where no component has one, or the training set lacks an element of the structure.
+        """
+        if not quantity.per_atom:
+            row = self.structure.get(quantity.name)
+            return None if row is None else np.array(row, dtype=float)
+        rows = self.element.get(quantity.name, {})
+        if any(str(number) not in rows for number in atoms.numbers):
+            return None
+        return np.array([rows[str(number)] for number in atoms.numbers], dtype=float)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain types for training_means.json."""
@@ -87,33 +102,34 @@ def _baseline_row(atoms: ase.Atoms, elements: tuple[int, ...]) -> NDArray[np.flo
 
 def training_means(frames: Sequence[ase.Atoms]) -> TrainingMeans:
     """Means of the labels that a set has."""
-    with_dipole = [a for a in frames if DIPOLE.reference_key in a.info]
-    fermi = [
-        a.info[FERMI_LEVEL.reference_key] for a in frames if FERMI_LEVEL.reference_key in a.info
-    ]
-    return TrainingMeans(
-        dipole=_mean_dipole(with_dipole),
-        fermi_level=float(np.mean(fermi)) if fermi else None,
-        multipoles=_mean_multipoles(frames),
-    )
+    structure: dict[str, Row] = {}
+    element: dict[str, dict[str, Row]] = {}
+    for name, quantity in labels().items():
+        labelled = [a for a in frames if is_stated(a, quantity)]
+        if quantity.mean is not Mean.training or not labelled:
+            continue
+        values, counted = (np.concatenate(x) for x in zip(*(_rows(a, quantity) for a in labelled)))
+        if quantity.per_atom:
+            numbers = np.concatenate([a.numbers for a in labelled])
+            of_element = ((z, numbers == z) for z in sorted(set(numbers.tolist())))
+            element[name] = {str(z): _mean(values[own], counted[own]) for z, own in of_element}
+        else:
+            structure[name] = _mean(values, counted)
+    return TrainingMeans(structure, element)
 
 
-def _mean_dipole(frames: Sequence[ase.Atoms]) -> list[float] | None:
-    if not frames:
-        return None
-    masks = np.stack([np.asarray(a.info[names.DIPOLE_MASK_KEY], dtype=float) for a in frames])
-    values = np.stack([a.info[DIPOLE.reference_key] for a in frames])
-    mean: list[float] = ((masks * values).sum(0) / masks.sum(0).clip(min=1.0)).tolist()
-    return mean
+def _rows(atoms: ase.Atoms, quantity: Quantity) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """[n, c] (or [1, c]) reference values, zero where unknown, and which are known."""
+    values, mask = labelled_values(atoms, quantity), known(atoms, quantity)
+    rows = np.atleast_2d(values)
+    return np.where(mask, rows, 0.0), np.broadcast_to(mask, rows.shape)
 
 
-def _mean_multipoles(frames: Sequence[ase.Atoms]) -> dict[str, list[float]]:
-    labelled = [a for a in frames if MULTIPOLES.reference_key in a.arrays]
-    if not labelled:
-        return {}
-    numbers = np.concatenate([a.numbers for a in labelled])
-    values = np.concatenate([a.arrays[MULTIPOLES.reference_key] for a in labelled])
-    return {str(z): values[numbers == z].mean(0).tolist() for z in sorted(set(numbers.tolist()))}
+def _mean(values: NDArray[np.float64], counted: NDArray[np.bool_]) -> Row:
+    """[c] means over the rows that count; None where none does."""
+    numbers = counted.sum(0)
+    means = values.sum(0) / numbers.clip(min=1)
+    return [float(mean) if number else None for mean, number in zip(means, numbers)]
 
 
 def force_scale(frames: Sequence[ase.Atoms]) -> float:

@@ -11,7 +11,7 @@ from bench.data.statistics import TrainingMeans
 from bench.evaluate.registry import ACCURACY
 from bench.evaluate.scoring import Sample, error_records
 from bench.evaluate.selection import converged, subsets
-from bench.labels.quantities import QUANTITIES, Quantity
+from bench.evaluate.values import SCORED, Scored
 from bench.runs.records import Evaluation, mark_absent
 
 
@@ -27,12 +27,12 @@ def accuracy(frames: Sequence[ase.Atoms], means: TrainingMeans) -> Evaluation:
     """
     result = Evaluation()
     for subset, indices in subsets(frames).items():
-        for quantity in QUANTITIES:
-            family = ACCURACY[quantity.family]
+        for name, scored in SCORED.items():
+            family = ACCURACY[name]
             if subset != "all" and family.names[0] in result.absent:
                 continue  # absent everywhere, and said so once
             try:
-                samples = _samples(frames, indices, quantity, means)
+                samples = _samples(frames, indices, scored, means)
             except Missing as missing:
                 mark_absent(result.absent, [family], str(missing), subset=subset)
                 continue
@@ -43,7 +43,7 @@ def accuracy(frames: Sequence[ase.Atoms], means: TrainingMeans) -> Evaluation:
 
 
 def _samples(
-    frames: Sequence[ase.Atoms], indices: Sequence[int], quantity: Quantity, means: TrainingMeans
+    frames: Sequence[ase.Atoms], indices: Sequence[int], scored: Scored, means: TrainingMeans
 ) -> list[Sample]:
     """What can be scored.
 
@@ -52,10 +52,10 @@ def _samples(
     """
     if not indices:
         raise Missing("no such structure in the test set")
-    references = {i: r for i in indices if (r := quantity.reference(frames[i], i)) is not None}
+    references = {i: r for i in indices if (r := scored.reference(frames[i], i)) is not None}
     if not references:
         raise Missing("no reference in the test set")
-    predictions = {i: p for i in references if (p := quantity.predicted(frames[i])) is not None}
+    predictions = {i: p for i in references if (p := scored.predicted(frames[i])) is not None}
     if not predictions:
         raise Missing("not predicted")
     sound = [i for i in predictions if converged(frames[i])]
@@ -69,7 +69,7 @@ def _samples(
             str(frames[i].info["group"]),
             references[i],
             predictions[i],
-            quantity.of_mean(frames[i], means),
+            scored.of_mean(frames[i], means),
         )
         for i in finite
     ]

@@ -18,7 +18,8 @@ from bench.evaluate.registry import (
 )
 from bench.evaluate.scoring import Array, Sample, error_records
 from bench.evaluate.selection import charge_name, converged, felt_field, total_charge
-from bench.labels.keys import BASELINE_KEY, ENERGY
+from bench.labels.keys import BASELINE_KEY, CHARGE_BLIND_KEY
+from bench.labels.quantities import ENERGY
 from bench.runs.records import Evaluation, mark_absent
 
 CHARGE_BLIND = "the point does not know the total charge"
@@ -77,7 +78,7 @@ def charge_states(frames: Sequence[ase.Atoms]) -> Evaluation:
     if not states:
         reason = "no geometry with several total charges in the test set"
         mark_absent(result.absent, CHARGE_STATES, reason)
-    elif any(a.info.get("charge_blind", False) for a in frames):
+    elif any(a.info.get(CHARGE_BLIND_KEY, False) for a in frames):
         mark_absent(result.absent, CHARGE_STATES, CHARGE_BLIND)
     else:
         _score(result, CHARGE_DIFFERENCE, differences(states), "geometry with charge 0")

@@ -12,7 +12,8 @@ import numpy as np
 from bench.evaluate.registry import DIPOLE_SLOPE, FIELD_RESPONSE, INDUCED_DIPOLE, SLOPES
 from bench.evaluate.scoring import Array, Sample, error_records
 from bench.evaluate.selection import charge_name, converged, felt_field, total_charge
-from bench.labels.keys import DIPOLE, DIPOLE_MASK_KEY
+from bench.labels.keys import DIPOLE_MASK_KEY
+from bench.labels.quantities import DIPOLE
 from bench.runs.records import Evaluation, MetricRecord, mark_absent, record
 
 FEWEST_FIELDS = 3

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from bench.labels.quantities import Mean, Part, Quantity, Source, parts
+
 Better = Literal["lower", "higher", "none"]
 
 
@@ -68,33 +70,17 @@ SUFFIXES: dict[str, tuple[Better, str]] = {
 }
 _ERRORS = ("mae", "rmse")
 _WITH_MEAN = (*_ERRORS, "mae_of_mean", "rmse_of_mean")
-_WITH_STD = (*_WITH_MEAN, "std")
 
-ACCURACY = {
-    family.name: family
-    for family in (
-        Family("energy", "meV/atom", "energy above the baseline, per atom (structures)", _WITH_STD),
-        Family("forces", "meV/Å", "force components (structures)", _WITH_STD),
-        Family("dipole", "e Å", "defined dipole components (structures)", _WITH_STD),
-        Family("charges", "e", "atomic charges (structures)", _WITH_STD),
-        Family("atomic_dipoles", "e Å", "atomic dipole components (structures)", _WITH_STD),
-        Family("fermi_level", "eV", "Fermi level (structures)", _WITH_STD),
-        Family(
-            "potential",
-            "V",
-            "potential at the atoms, against the reference multipoles' (structures)",
-            (*_ERRORS, "std"),
-        ),
-        Family("stress", "meV/Å³", "stress components, bulk (structures)", (*_ERRORS, "std")),
-        Family(
-            "polarizability",
-            "e Å²/V",
-            "defined components of ∂M/∂E (structures)",
-            (*_ERRORS, "std"),
-        ),
-        Family("total_charge", "e", "total charge (structures)", _ERRORS),
-    )
-}
+
+def _family(quantity: Quantity, part: Part) -> Family:
+    """Errors of a part of a quantity, those of the training mean where there is one."""
+    suffixes = _ERRORS if quantity.mean is Mean.none else _WITH_MEAN
+    if quantity.source is not Source.state:
+        suffixes = (*suffixes, "std")
+    return Family(part.name, part.unit, f"{part.text or part.label} (structures)", suffixes)
+
+
+ACCURACY = {name: _family(quantity, part) for name, (quantity, part) in parts().items()}
 DIPOLE_SLOPE = Family(
     "dipole_slope",
     "e Å²/V",

@@ -10,11 +10,20 @@ import numpy as np
 from bench.evaluate.registry import SCF_GAP, SCF_RESPONSE, SCF_SOLVE, MetricInfo
 from bench.evaluate.scoring import Array
 from bench.evaluate.selection import converged
-from bench.labels.quantities import non_finite
+from bench.evaluate.values import non_finite
+from bench.labels.keys import (
+    CONVERGED_KEY,
+    FERMI_LEVEL_GAP_KEY,
+    ITERATIONS_KEY,
+    RESIDUAL_KEY,
+    RESPONSE_MAX_KEY,
+    RESPONSE_MIN_KEY,
+)
+from bench.labels.quantities import QUANTITIES
 from bench.runs.records import Evaluation, MetricRecord, record
 
 # NaN is a Fermi level's way to say that nothing exchanges charge, not a failure.
-MAY_BE_UNDEFINED = frozenset({"PRED_fermi_level"})
+MAY_BE_UNDEFINED = frozenset(q.predicted_key for q in QUANTITIES.values() if q.may_be_undefined)
 
 
 def scf_health(frames: Sequence[ase.Atoms]) -> Evaluation:
@@ -28,7 +37,7 @@ def scf_health(frames: Sequence[ase.Atoms]) -> Evaluation:
         i for key, where in result.non_finite.items() if key not in MAY_BE_UNDEFINED for i in where
     }
     result.records.append(record("non_finite_count", len(failed), n=len(frames)))
-    solved = [atoms for atoms in frames if "SCF_converged" in atoms.info]
+    solved = [atoms for atoms in frames if CONVERGED_KEY in atoms.info]
     if not solved:
         reason = "the point has no self-consistent solve"
         _mark(result, (*SCF_SOLVE, *SCF_RESPONSE, *SCF_GAP), reason)
@@ -42,14 +51,14 @@ def scf_health(frames: Sequence[ase.Atoms]) -> Evaluation:
 def _solve_records(frames: Sequence[ase.Atoms], result: Evaluation) -> list[MetricRecord]:
     n = len(frames)
     fraction = float(np.mean([converged(a) for a in frames]))
-    iterations = _column(frames, "SCF_iterations")
+    iterations = _column(frames, ITERATIONS_KEY)
     records = [
         record("scf_converged_fraction", fraction, n=n),
         record("scf_unconverged_count", len(result.unconverged), n=n),
         record("scf_iterations_mean", iterations.mean(), n=n),
         record("scf_iterations_max", iterations.max(), n=n),
     ]
-    residual = _column(frames, "SCF_residual")
+    residual = _column(frames, RESIDUAL_KEY)
     if np.isfinite(residual).all():
         return [*records, record("scf_residual_max", residual.max(), n=n)]
     bad = np.flatnonzero(~np.isfinite(residual)).tolist()
@@ -58,7 +67,7 @@ def _solve_records(frames: Sequence[ase.Atoms], result: Evaluation) -> list[Metr
 
 
 def _response_records(frames: Sequence[ase.Atoms], result: Evaluation) -> list[MetricRecord]:
-    low, high = _column(frames, "SCF_response_min"), _column(frames, "SCF_response_max")
+    low, high = _column(frames, RESPONSE_MIN_KEY), _column(frames, RESPONSE_MAX_KEY)
     known = np.isfinite(low) & np.isfinite(high)
     n = int(known.sum())
     if n == 0:
@@ -72,7 +81,7 @@ def _response_records(frames: Sequence[ase.Atoms], result: Evaluation) -> list[M
 
 
 def _gap_records(frames: Sequence[ase.Atoms], result: Evaluation) -> list[MetricRecord]:
-    gaps = np.array([float(a.info.get("SCF_fermi_level_gap", np.nan)) for a in frames])
+    gaps = np.array([float(a.info.get(FERMI_LEVEL_GAP_KEY, np.nan)) for a in frames])
     known = np.isfinite(gaps) & [converged(atoms) for atoms in frames]
     if not known.any():
         _mark(result, SCF_GAP, "μ is −∂E/∂Q by construction, or undefined")

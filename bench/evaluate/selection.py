@@ -8,14 +8,14 @@ from collections.abc import Sequence
 import ase
 import numpy as np
 
-from bench.labels.keys import APPLIED_FIELD_KEY, ELECTRIC_FIELD_KEY, TOTAL_CHARGE_KEY
+from bench.labels.keys import APPLIED_FIELD_KEY, CONVERGED_KEY, ELECTRIC_FIELD_KEY, TOTAL_CHARGE_KEY
 
 NO_APPLIED_FIELD = 1e-3  # V/Å
 
 
 def converged(atoms: ase.Atoms) -> bool:
     """Whether its density converged; True where the point has no density to converge."""
-    return bool(atoms.info.get("SCF_converged", True))
+    return bool(atoms.info.get(CONVERGED_KEY, True))
 
 
 def total_charge(atoms: ase.Atoms) -> int | float:

@@ -8,18 +8,19 @@ import ase
 import torch
 
 from bench.data.batch import Batch, make_loader
-from bench.density.geometry import Boundary
 from bench.labels.keys import (
-    DIPOLE,
-    ENERGY,
-    FERMI_LEVEL,
-    FORCES,
-    MULTIPOLES,
-    POLARIZABILITY,
-    POTENTIAL,
-    STRESS,
+    CHARGE_BLIND_KEY,
+    CHEMICAL_POTENTIAL_KEY,
+    CONVERGED_KEY,
+    FERMI_LEVEL_GAP_KEY,
+    ITERATIONS_KEY,
+    RESIDUAL_KEY,
+    RESPONSE_MAX_KEY,
+    RESPONSE_MIN_KEY,
     energy_part_key,
 )
+from bench.labels.quantities import QUANTITIES, Quantity, Source
+from bench.labels.stored import can_have, known
 from bench.models.base import Point
 from bench.models.prediction import Prediction
 
@@ -43,66 +44,75 @@ def predict_frames(
     for batch in make_loader(frames, model.graph_settings, batch_size=batch_size):
         prediction = model(
             batch.to(device),
-            compute_stress=bool(batch.has[STRESS.name].any()),
-            compute_polarizability=bool(batch.has[POLARIZABILITY.name].any()),
+            **_asked_for(batch),
             report_response=True,
         )
         for row in range(batch.num_structures):
             atoms = frames[int(batch.index[row])].copy()
             _write(atoms, batch, prediction, row)
-            atoms.info["charge_blind"] = not model.knows_total_charge
+            atoms.info[CHARGE_BLIND_KEY] = not model.knows_total_charge
             predicted.append(atoms)
     model.train(was_training)
     return predicted
 
 
+def _asked_for(batch: Batch) -> dict[str, bool]:
+    """Which of what a model computes on request has a reference in the batch."""
+    on_request = (name for name, quantity in QUANTITIES.items() if quantity.on_request)
+    return {f"compute_{name}": bool(batch.has[name].any()) for name in on_request}
+
+
 def _write(atoms: ase.Atoms, batch: Batch, prediction: Prediction, row: int) -> None:
     """Put one structure's predictions into its info and arrays."""
     here = batch.structure == row
-    atoms.info[ENERGY.predicted_key] = float(prediction.energy[row])
     for name, energy in prediction.energy_parts.items():
         atoms.info[energy_part_key(name)] = float(energy[row])
-    if prediction.forces is not None:
-        atoms.arrays[FORCES.predicted_key] = _numpy(prediction.forces[here])
-    if prediction.multipoles is not None:
-        atoms.arrays[MULTIPOLES.predicted_key] = _numpy(prediction.multipoles[here])
-    if prediction.electrostatic_potential is not None:
-        _write_potential(atoms, prediction.electrostatic_potential[here], prediction, here)
-    if prediction.total_charge is not None:
-        atoms.info["PRED_total_charge"] = float(prediction.total_charge[row])
-    if prediction.dipole is not None and batch.boundary[row] != Boundary.BULK:
-        atoms.info[DIPOLE.predicted_key] = _numpy(prediction.dipole[row])
-    if prediction.stress is not None and batch.boundary[row] == Boundary.BULK:
-        atoms.info[STRESS.predicted_key] = _numpy(prediction.stress[row])
-    if prediction.polarizability is not None and batch.has[POLARIZABILITY.name][row].any():
-        atoms.info[POLARIZABILITY.predicted_key] = _numpy(prediction.polarizability[row])
+    errors = prediction.differences()
+    for name, quantity in QUANTITIES.items():
+        value = prediction.of(name)
+        if value is None or not _is_written(atoms, quantity):
+            continue
+        _store(atoms, quantity, quantity.predicted_key, value[here if quantity.per_atom else row])
+        if name in errors and _has_source(atoms, quantity, prediction):
+            reference = value[here] - errors[name][here]
+            _store(atoms, quantity, quantity.reference_key, reference)
     _write_solve(atoms, prediction, row)
+
+
+def _is_written(atoms: ase.Atoms, quantity: Quantity) -> bool:
+    """What is computed where it is asked for is asked for by structures that have the label."""
+    return bool(known(atoms, quantity).any()) if quantity.on_request else can_have(atoms, quantity)
+
+
+def _has_source(atoms: ase.Atoms, quantity: Quantity, prediction: Prediction) -> bool:
+    """Whether the label that a derived reference is made from is known as far as predicted."""
+    if quantity.source is not Source.derived:
+        return False
+    source = prediction.of(quantity.made_from)
+    columns = None if source is None else source.shape[1]
+    return bool(known(atoms, QUANTITIES[quantity.made_from])[:columns].all())
+
+
+def _store(atoms: ase.Atoms, quantity: Quantity, key: str, value: torch.Tensor) -> None:
+    if quantity.per_atom:
+        atoms.arrays[key] = _numpy(value)
+    else:
+        atoms.info[key] = float(value) if value.ndim == 0 else _numpy(value)
 
 
 def _write_solve(atoms: ase.Atoms, prediction: Prediction, row: int) -> None:
     """Levels, and how the solve went."""
     levels = {
-        FERMI_LEVEL.predicted_key: prediction.fermi_level,
-        "PRED_chemical_potential": prediction.chemical_potential,
-        "SCF_fermi_level_gap": prediction.fermi_level_gap,
+        CHEMICAL_POTENTIAL_KEY: prediction.chemical_potential,
+        FERMI_LEVEL_GAP_KEY: prediction.fermi_level_gap,
     }
     atoms.info |= {key: float(level[row]) for key, level in levels.items() if level is not None}
     if prediction.scf is not None:
-        atoms.info["SCF_iterations"] = int(prediction.scf.iterations[row])
-        atoms.info["SCF_residual"] = float(prediction.scf.residual[row])
-        atoms.info["SCF_converged"] = bool(prediction.scf.converged[row])
-        atoms.info["SCF_response_min"] = float(prediction.scf.response_min[row])
-        atoms.info["SCF_response_max"] = float(prediction.scf.response_max[row])
-
-
-def _write_potential(
-    atoms: ase.Atoms, potential: torch.Tensor, prediction: Prediction, here: torch.Tensor
-) -> None:
-    """The potential at the atoms, and what the reference multipoles make of it."""
-    atoms.arrays[POTENTIAL.predicted_key] = _numpy(potential)
-    if prediction.potential_error is not None and MULTIPOLES.reference_key in atoms.arrays:
-        reference = potential - prediction.potential_error[here]
-        atoms.arrays[POTENTIAL.reference_key] = _numpy(reference)
+        atoms.info[ITERATIONS_KEY] = int(prediction.scf.iterations[row])
+        atoms.info[RESIDUAL_KEY] = float(prediction.scf.residual[row])
+        atoms.info[CONVERGED_KEY] = bool(prediction.scf.converged[row])
+        atoms.info[RESPONSE_MIN_KEY] = float(prediction.scf.response_min[row])
+        atoms.info[RESPONSE_MAX_KEY] = float(prediction.scf.response_max[row])
 
 
 def _numpy(tensor: torch.Tensor) -> object:

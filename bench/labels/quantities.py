@@ -1,202 +1,274 @@
-"""The quantities that are compared structure by structure."""
+"""The table of physical quantities: names, units, signs, what of them counts and how it is shown.
+
+Losses, metrics, logs, figures, units and the importer's mapping are made from it.  A quantity more
+is one row here, and the model that predicts it.  Conventions: energies in eV, lengths in Å, charges
+in e (positive where electrons are missing), multipoles in e3nn's order (q, d_y, d_z, d_x), dipoles
+and fields in Cartesian order (x, y, z), the electric field is the physical one that the system
+feels (energy −M·E).  Imports nothing heavy, so that ``bench list metrics`` answers at once.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from enum import Enum
 
-import ase
-import numpy as np
-
-from bench.data.statistics import TrainingMeans
-from bench.errors import BenchError
-from bench.evaluate.scoring import Array
-from bench.labels.keys import (
-    BASELINE_KEY,
-    DIPOLE,
-    DIPOLE_MASK_KEY,
-    ENERGY,
-    FERMI_LEVEL,
-    FORCES,
-    LABELS,
-    MULTIPOLES,
-    POLARIZABILITY,
-    POTENTIAL,
-    STRESS,
-    TOTAL_CHARGE_KEY,
-)
-
-PER_ATOM = {
-    key
-    for label in (*LABELS.values(), POTENTIAL)
-    if label.per_atom
-    for key in (label.reference_key, label.predicted_key)
-}
+from bench.labels.keys import TOTAL_CHARGE_KEY
 
 
-def stored(atoms: ase.Atoms, key: str) -> Any | None:
-    """A value under a ``REF_`` or ``PRED_`` key; None where it is missing."""
-    return (atoms.arrays if key in PER_ATOM else atoms.info).get(key)
+class Source(Enum):
+    """Where reference values come from."""
+
+    label = "label"  # a calculation, under the quantity's reference key
+    state = "state"  # what every structure states of itself
+    derived = "derived"  # other labels, by the model's own maps
+
+
+class Defined(Enum):
+    """Which components of a value mean something."""
+
+    everywhere = "everywhere"
+    open_axes = "open axes"  # those that the structure's dipole mask marks
+    open_pairs = "open pairs"  # of a 3×3 tensor, those with both axes marked
+    bulk = "bulk"  # all, of structures that are periodic in three directions
+
+
+class Mean(Enum):
+    """The predictor that a model has to beat."""
+
+    training = "training"  # the training set's mean, per element where there is a row per atom
+    zero = "zero"
+    baseline = "baseline"  # the energy that needs no model
+    none = "none"
+
+
+@dataclass(frozen=True)
+class Part:
+    """Components of a quantity that are scored together, in one unit.
+
+    Attributes:
+        name: of its metrics (``<name>_rmse``), its column in the log and its panels.
+        unit: in which errors and values are shown.
+        factor: from the quantity's unit to that one.
+        first, stop: the components, ``first`` ≤ c < ``stop``; up to the last one unless given.
+        title: of axes.
+        text: what is compared, for the description of metrics.
+        drawn: whether it has a parity panel.
+    """
+
+    name: str
+    unit: str
+    factor: float = 1.0
+    first: int = 0
+    stop: int | None = None
+    title: str = ""
+    text: str = ""
+    drawn: bool = True
+
+    @property
+    def components(self) -> slice:
+        """Its components among those of the quantity."""
+        return slice(self.first, self.stop)
+
+    @property
+    def label(self) -> str:
+        """Its name for people."""
+        return self.title or self.name.replace("_", " ")
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """One family of errors: where its values are and what of them counts.
+    """One quantity that a reference calculation or a model gives.
 
     Attributes:
-        family: key of ``ACCURACY``.
-        reference_key: of the reference value.
-        predicted_key: of the predicted value.
-        take: (value, atoms) to the numbers that count, in the family's unit.
-        mean: the training mean as such a value; None where the training set has none.
+        name: how code, configuration and tables call it.
+        unit: of its values in files and in the code.
+        description: one line with the sign convention.
+        per_atom: whether there is a row per atom.
+        components: numbers per structure or per atom.
+        shown: how it is scored and drawn, if not as a whole in its own unit.
+        source: where reference values come from.
+        stated_as: the key of a state.
+        made_from: the name of the label that a derived quantity's reference is made from.
+        predicted_with: the name of the prediction that it comes with; its own unless given.
+        defined: which components mean something.
+        mean: the predictor that a model has to beat.
+        extensive: compared per atom, less the baseline.
+        sparse: whether a part of the structures may lack it, such as insulators a Fermi level.
+        may_be_undefined: whether a predicted NaN says so, instead of a failure.
+        on_request: whether a model computes it only where it is asked to.
+        needs_solution: whether direct training, where the density is given, teaches nothing of it.
     """
 
-    family: str
-    reference_key: str
-    predicted_key: str
-    take: Callable[[Array, ase.Atoms], Array]
-    mean: Callable[[ase.Atoms, TrainingMeans], Any | None]
+    name: str
+    unit: str
+    description: str
+    per_atom: bool = False
+    components: int = 1
+    shown: tuple[Part, ...] = ()
+    source: Source = Source.label
+    stated_as: str = ""
+    made_from: str = ""
+    predicted_with: str = ""
+    defined: Defined = Defined.everywhere
+    mean: Mean = Mean.training
+    extensive: bool = False
+    sparse: bool = False
+    may_be_undefined: bool = False
+    on_request: bool = False
+    needs_solution: bool = False
 
-    def reference(self, atoms: ase.Atoms, index: int) -> Array | None:
-        """[k] reference values; None where the structure has none.
+    @property
+    def reference_key(self) -> str:
+        """The key of the reference value in an extxyz file."""
+        return self.stated_as or f"REF_{self.name}"
 
-        Raises:
-            BenchError: a reference that is not finite.
-        """
-        values = self._values(atoms, stored(atoms, self.reference_key))
-        if values is None or values.size == 0:
-            return None
-        if not np.isfinite(values).all():
-            raise BenchError(
-                f"structure {index} ({atoms.info.get('uid')}): {self.reference_key} is not finite.",
-                "Remove the structure or the label from the data set.",
-            )
-        return values
+    @property
+    def predicted_key(self) -> str:
+        """The key of a model's value in predictions.extxyz."""
+        return f"PRED_{self.name}"
 
-    def predicted(self, atoms: ase.Atoms) -> Array | None:
-        """[k] predicted values, possibly not finite; None where the point does not predict it."""
-        values = self._values(atoms, stored(atoms, self.predicted_key))
-        return None if values is None or values.size == 0 else values
-
-    def of_mean(self, atoms: ase.Atoms, means: TrainingMeans) -> Array | None:
-        """[k] values of the training mean; None where the training set has none."""
-        return self._values(atoms, self.mean(atoms, means))
-
-    def _values(self, atoms: ase.Atoms, value: Any | None) -> Array | None:
-        if value is None:
-            return None
-        return self.take(np.asarray(value, dtype=float), atoms).reshape(-1)
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """What of it is scored together."""
+        return self.shown or (Part(self.name, self.unit),)
 
 
-def _above_baseline(energy: Array, atoms: ase.Atoms) -> Array:
-    """meV per atom; without the baseline, composition would drown the deviation."""
-    return np.asarray(1000.0 * (energy - atoms.info[BASELINE_KEY]) / len(atoms))
-
-
-def _defined(dipole: Array, atoms: ase.Atoms) -> Array:
-    mask = np.asarray(atoms.info.get(DIPOLE_MASK_KEY, np.zeros(3)), dtype=bool)
-    return np.asarray(dipole[mask])
-
-
-def _both_defined(tensor: Array, atoms: ase.Atoms) -> Array:
-    mask = np.asarray(atoms.info.get(DIPOLE_MASK_KEY, np.zeros(3)), dtype=bool)
-    return np.asarray(tensor.reshape(3, 3)[np.ix_(mask, mask)])
-
-
-def _of_bulk(stress: Array, atoms: ase.Atoms) -> Array:
-    """meV/Å³; a strain means nothing where an axis is open."""
-    return 1000.0 * stress if atoms.pbc.all() else np.empty(0)
-
-
-def _rows(multipoles: Array, atoms: ase.Atoms) -> Array:
-    """A row per atom: extxyz gives charges alone, of a point with l_max = 0, back without rows."""
-    return multipoles.reshape(len(atoms), -1)
-
-
-def _mean_multipoles(atoms: ase.Atoms, means: TrainingMeans) -> Any | None:
-    try:
-        return [means.multipoles[str(number)] for number in atoms.numbers]
-    except KeyError:  # an element that the training set does not hold
-        return None
-
-
-_MULTIPOLES = (MULTIPOLES.reference_key, MULTIPOLES.predicted_key)
-
-QUANTITIES = (
-    Quantity(
-        "energy",
-        ENERGY.reference_key,
-        ENERGY.predicted_key,
-        take=_above_baseline,
-        mean=lambda atoms, _: atoms.info[BASELINE_KEY],
+ENERGY = Quantity(
+    "energy",
+    "eV",
+    "slabs: isolated, in the felt field, −M·E included",
+    shown=(
+        Part(
+            "energy",
+            "meV/atom",
+            1000.0,
+            title="energy above baseline",
+            text="energy above the baseline, per atom",
+        ),
     ),
-    Quantity(
-        "forces",
-        FORCES.reference_key,
-        FORCES.predicted_key,
-        take=lambda forces, _: 1000.0 * forces,
-        mean=lambda atoms, _: np.zeros((len(atoms), 3)),
-    ),
-    Quantity(
-        "dipole",
-        DIPOLE.reference_key,
-        DIPOLE.predicted_key,
-        take=_defined,
-        mean=lambda _, means: means.dipole,
-    ),
-    Quantity("charges", *_MULTIPOLES, take=lambda p, a: _rows(p, a)[:, 0], mean=_mean_multipoles),
-    Quantity(
-        "atomic_dipoles",
-        *_MULTIPOLES,
-        take=lambda p, a: _rows(p, a)[:, 1:],
-        mean=_mean_multipoles,
-    ),
-    Quantity(
-        "fermi_level",
-        FERMI_LEVEL.reference_key,
-        FERMI_LEVEL.predicted_key,
-        take=lambda level, _: level,
-        mean=lambda _, means: means.fermi_level,
-    ),
-    Quantity(
-        "potential",
-        POTENTIAL.reference_key,
-        POTENTIAL.predicted_key,
-        take=lambda potential, _: potential,
-        mean=lambda *_: None,
-    ),
-    Quantity(
-        "stress",
-        STRESS.reference_key,
-        STRESS.predicted_key,
-        take=_of_bulk,
-        mean=lambda *_: None,
-    ),
-    Quantity(
-        "polarizability",
-        POLARIZABILITY.reference_key,
-        POLARIZABILITY.predicted_key,
-        take=_both_defined,
-        mean=lambda *_: None,
-    ),
-    Quantity(
-        "total_charge",
-        TOTAL_CHARGE_KEY,
-        "PRED_total_charge",
-        take=lambda charge, _: charge,
-        mean=lambda *_: None,
+    predicted_with="energy",
+    mean=Mean.baseline,
+    extensive=True,
+)
+FORCES = Quantity(
+    "forces",
+    "eV/Å",
+    "minus the gradient of the energy at fixed field",
+    per_atom=True,
+    components=3,
+    shown=(Part("forces", "meV/Å", 1000.0, title="force components", text="force components"),),
+    predicted_with="energy",
+    mean=Mean.zero,
+)
+MULTIPOLES = Quantity(
+    "multipoles",
+    "e, e Å",
+    "order (q, d_y, d_z, d_x)",
+    per_atom=True,
+    components=4,
+    shown=(
+        Part("charges", "e", stop=1, title="atomic charges", text="atomic charges"),
+        Part("atomic_dipoles", "e Å", first=1, text="atomic dipole components"),
     ),
 )
+DIPOLE = Quantity(
+    "dipole",
+    "e Å",
+    "Cartesian; dipole_mask marks meaningful components",
+    components=3,
+    shown=(Part("dipole", "e Å", text="defined dipole components"),),
+    defined=Defined.open_axes,
+)
+FERMI_LEVEL = Quantity(
+    "fermi_level",
+    "eV",
+    "−∂E/∂Q; the cell average of the potential is zero",
+    shown=(Part("fermi_level", "eV", title="Fermi level", text="Fermi level"),),
+    sparse=True,
+    may_be_undefined=True,
+)
+STRESS = Quantity(
+    "stress",
+    "eV/Å³",
+    "∂E/∂ε / V, 3×3; bulk structures only",
+    components=9,
+    shown=(Part("stress", "meV/Å³", 1000.0, text="stress components, bulk"),),
+    predicted_with="energy",
+    defined=Defined.bulk,
+    mean=Mean.none,
+    sparse=True,
+    on_request=True,
+)
+POLARIZABILITY = Quantity(
+    "polarizability",
+    "e Å²/V",
+    "∂M/∂E at fixed positions and charge, 3×3",
+    components=9,
+    shown=(
+        Part(
+            "polarizability",
+            "e Å²/V",
+            title="polarisability",
+            text="defined components of ∂M/∂E",
+        ),
+    ),
+    defined=Defined.open_pairs,
+    mean=Mean.none,
+    sparse=True,
+    on_request=True,
+    needs_solution=True,
+)
+POTENTIAL = Quantity(
+    "electrostatic_potential",
+    "V",
+    "at each atom, from its own Gaussian",
+    per_atom=True,
+    shown=(
+        Part(
+            "potential",
+            "V",
+            title="potential at the atoms",
+            text="potential at the atoms, against the reference multipoles'",
+        ),
+    ),
+    source=Source.derived,
+    made_from=MULTIPOLES.name,
+    predicted_with=MULTIPOLES.name,
+    mean=Mean.none,
+    needs_solution=True,
+)
+TOTAL_CHARGE = Quantity(
+    "total_charge",
+    "e",
+    "sum of the atoms' charges, positive where electrons are missing",
+    shown=(Part("total_charge", "e", text="total charge", drawn=False),),
+    source=Source.state,
+    stated_as=TOTAL_CHARGE_KEY,
+    predicted_with=MULTIPOLES.name,
+    mean=Mean.none,
+)
+
+QUANTITIES = {
+    quantity.name: quantity
+    for quantity in (
+        ENERGY,
+        FORCES,
+        MULTIPOLES,
+        DIPOLE,
+        FERMI_LEVEL,
+        STRESS,
+        POLARIZABILITY,
+        POTENTIAL,
+        TOTAL_CHARGE,
+    )
+}
 
 
-def non_finite(frames: Sequence[ase.Atoms]) -> dict[str, list[int]]:
-    """Predicted key to the indices of structures where it is NaN or infinite."""
-    found: dict[str, list[int]] = {}
-    for quantity in QUANTITIES:
-        for index, atoms in enumerate(frames):
-            values = quantity.predicted(atoms)
-            if values is not None and not np.isfinite(values).all():
-                known = found.setdefault(quantity.predicted_key, [])
-                known.extend([index] if index not in known else [])
-    return found
+def labels() -> dict[str, Quantity]:
+    """By name, the quantities that data sets have under a reference key."""
+    return {name: q for name, q in QUANTITIES.items() if q.source is Source.label}
+
+
+def parts() -> dict[str, tuple[Quantity, Part]]:
+    """Everything that is scored, by the name of its metrics."""
+    return {part.name: (q, part) for q in QUANTITIES.values() for part in q.parts}

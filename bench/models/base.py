@@ -22,7 +22,7 @@ from bench.density.coulomb import Maps, assemble, own_entries
 from bench.density.multipoles import cell_centre, dipole
 from bench.density.operator import CoulombOperator
 from bench.errors import BenchError
-from bench.labels.keys import FERMI_LEVEL, MULTIPOLES, POLARIZABILITY
+from bench.labels.quantities import FERMI_LEVEL, MULTIPOLES, POLARIZABILITY
 from bench.models.backbone import Backbone, NodeFeatures, random_stream
 from bench.models.facts import TrainingFacts, graph_settings
 from bench.models.prediction import Prediction
@@ -75,7 +75,7 @@ class Inputs:
 
     def reference_density(self, l_max: int) -> Tensor:
         """[g, m] reference multipoles, for direct training."""
-        return self.padded(self.batch.labels["multipoles"][:, : (l_max + 1) ** 2])
+        return self.padded(self.batch.labels[MULTIPOLES.name][:, : (l_max + 1) ** 2])
 
 
 @dataclass(frozen=True)
@@ -239,10 +239,10 @@ class Point(nn.Module, ABC):
 
     def _potential_error(self, inputs: Inputs, density: Density) -> Tensor | None:
         """[n] in V, the density's potential at each atom less the reference multipoles'."""
-        known = inputs.batch.has[MULTIPOLES.name]
-        if density.residual is not None or not known.any():
+        l_max = self.config.l_max
+        if density.residual is not None or not inputs.batch.has_density(l_max).any():
             return None
-        difference = density.multipoles - inputs.reference_density(self.config.l_max)
+        difference = density.multipoles - inputs.reference_density(l_max)
         return inputs.at_atoms(inputs.maps.potential(difference))
 
     def _coulomb_energy(self, inputs: Inputs, p: Tensor, potential: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from bench.config.schema import ModelConfig
 from bench.data.batch import Batch, Graph, GraphSettings, build_graph, collate
 from bench.data.statistics import Baseline, fit_baseline, force_scale, training_means
 from bench.density.coulomb import assemble
-from bench.labels.keys import MULTIPOLES
+from bench.labels.quantities import MULTIPOLES
 
 MIN_NORM = 1e-3  # V, V/Å: a feature that is never larger is not blown up to order one
 
@@ -83,12 +83,12 @@ def gather_facts(frames: Sequence[ase.Atoms], config: ModelConfig) -> TrainingFa
     settings = graph_settings(config, elements, torch.float64)
     graphs = [build_graph(atoms, settings) for atoms in frames]
     edges = sum(graph.edge_index.shape[1] for graph in graphs)
-    means = training_means(frames).multipoles
+    means = training_means(frames).element.get(MULTIPOLES.name, {})
     return TrainingFacts(
         baseline=fit_baseline(frames, elements),
         avg_num_neighbors=edges / sum(len(graph.positions) for graph in graphs),
         force_scale=force_scale(frames),
-        mean_charges=tuple(means[str(z)][0] if str(z) in means else 0.0 for z in elements),
+        mean_charges=tuple(means.get(str(z), [None])[0] or 0.0 for z in elements),
         feature_norms=_feature_norms(graphs, config),
     )
 
@@ -98,9 +98,9 @@ def _feature_norms(graphs: Sequence[Graph], config: ModelConfig) -> tuple[float,
     widths, count = len(config.feature_widths), 0
     squares = torch.zeros(widths * (config.l_max + 1), dtype=torch.float64)
     for graph in graphs:
-        if not bool(graph.has[MULTIPOLES.name]):
-            continue
         batch = collate([graph])
+        if not batch.has_density(config.l_max).all():
+            continue
         features = _reference_features(batch, config).square()  # [n, f]
         scalars, vectors = features[:, :widths], features[:, widths:]
         vectors = vectors.reshape(len(features), config.l_max * widths, 3).mean(-1)

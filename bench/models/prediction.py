@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from torch import Tensor
 
+from bench.labels.quantities import MULTIPOLES, POTENTIAL
 from bench.scf.report import ScfReport
 
 
@@ -40,6 +41,7 @@ class Prediction:
         density_residual: [n, 4] of direct training: F(p_ref) − p_ref (e, e Å) or the projected
             gradient ∂E/∂p at p_ref (eV/e, eV/(e Å)).
         scf: health of the solve; None for points without one.
+        others: quantities of the table that have no place above, [g, c] or [n, c] by name.
     """
 
     energy: Tensor
@@ -58,16 +60,28 @@ class Prediction:
     fermi_level_gap: Tensor | None = None
     density_residual: Tensor | None = None
     scf: ScfReport | None = None
+    others: dict[str, Tensor] = field(default_factory=dict)
 
     @property
     def baseline(self) -> Tensor:
         """[g] in eV, Σ E0 + Q Σ s_Z / V, the same in every point."""
         return self.energy_parts["baseline"]
 
+    def of(self, name: str) -> Tensor | None:
+        """What is predicted of a quantity of the table."""
+        value: Tensor | None = self.others.get(name, getattr(self, name, None))
+        return value
+
+    def differences(self) -> dict[str, Tensor]:
+        """By quantity, errors that the model finds itself instead of predicted less reference."""
+        found = {MULTIPOLES.name: self.density_residual, POTENTIAL.name: self.potential_error}
+        return {name: error for name, error in found.items() if error is not None}
+
     def detached(self) -> Prediction:
         """The same numbers without their autograd graph."""
         values: dict[str, Any] = {f.name: getattr(self, f.name) for f in fields(self)}
         for name, value in values.items():
             values[name] = value.detach() if isinstance(value, Tensor) else value
-        values["energy_parts"] = {name: e.detach() for name, e in self.energy_parts.items()}
+        for group in ("energy_parts", "others"):
+            values[group] = {name: value.detach() for name, value in values[group].items()}
         return Prediction(**values)

@@ -11,7 +11,7 @@ import torch
 
 from bench.config.schema import Guess, Solver
 from bench.data.batch import build_graph, collate
-from bench.labels.keys import MULTIPOLES
+from bench.labels.quantities import MULTIPOLES
 from bench.models.prediction import Prediction
 from bench.models.self_consistent import SelfConsistentPoint
 from bench.probes.materials import available, polar_slab, quartz, shaken, water_pair

@@ -18,14 +18,8 @@ from bench.config.schema import SystemConfig
 from bench.console import make_console
 from bench.data.dataset import Dataset, load_dataset
 from bench.errors import BenchError
-from bench.labels.keys import (
-    ELECTRIC_FIELD_KEY,
-    ENERGY,
-    FORCES,
-    MULTIPLICITY_KEY,
-    SPLITS,
-    TOTAL_CHARGE_KEY,
-)
+from bench.labels.keys import ELECTRIC_FIELD_KEY, MULTIPLICITY_KEY, SPLITS, TOTAL_CHARGE_KEY
+from bench.labels.quantities import ENERGY, FORCES
 from bench.reference.audit_figure import FORMATS, draw
 from bench.reference.label_values import counts_table, ranges_table
 from bench.reference.leakage import describe, distinct, nearness, same_geometries

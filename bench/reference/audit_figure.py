@@ -30,7 +30,7 @@ def draw(frames: Sequence[Atoms], path: Path) -> None:
     figure, axes = pyplot.subplots(
         rows, columns, figsize=(3.2 * columns, 2.4 * rows), squeeze=False
     )
-    for axis, (name, unit, values, count) in zip(axes.flat, labels):
+    for axis, (name, unit, values, count, per_atom) in zip(axes.flat, labels):
         edges = np.histogram_bin_edges(values, bins=40)
         axis.hist(
             [parts[s].get(name, np.empty(0)) for s in SPLITS],
@@ -41,7 +41,7 @@ def draw(frames: Sequence[Atoms], path: Path) -> None:
         )
         axis.set_xlabel(f"{name} ({unit})")
         axis.set_title(f"{count} structures", fontsize=8)
-        if name in ("forces", "atomic charge", "atomic dipole"):
+        if per_atom:
             axis.set_yscale("log")
     for axis in list(axes.flat)[len(labels) :]:
         axis.set_visible(False)
@@ -53,4 +53,4 @@ def draw(frames: Sequence[Atoms], path: Path) -> None:
 
 def _by_label(frames: Sequence[Atoms], everything: Sequence[Atoms]) -> dict[str, np.ndarray]:
     found = label_values(frames, everything) if frames else []
-    return {name: values for name, _, values, _ in found}
+    return {one.name: one.numbers for one in found}

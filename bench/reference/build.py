@@ -16,11 +16,21 @@ from ase.io import write
 
 from bench.density.constants import COULOMB_CONSTANT
 from bench.errors import BenchError
-from bench.labels.keys import APPLIED_FIELD_KEY, ELECTRIC_FIELD_KEY
+from bench.labels.keys import (
+    APPLIED_FIELD_KEY,
+    DIPOLE_MASK_KEY,
+    ELECTRIC_FIELD_KEY,
+    HIRSHFELD_KEY,
+    IDENTITY_KEYS,
+    MULLIKEN_KEY,
+    MULTIPLICITY_KEY,
+    TOTAL_CHARGE_KEY,
+)
+from bench.labels.quantities import DIPOLE, ENERGY, FERMI_LEVEL, FORCES, MULTIPOLES
 from bench.reference.cp2k_input import is_metal
 from bench.reference.store import Store, read_by_hand, write_atomically
 
-_IDENTITY = ("uid", "group", "subset", "split", "trajectory", "total_charge", "multiplicity")
+_IDENTITY = (*IDENTITY_KEYS, TOTAL_CHARGE_KEY, MULTIPLICITY_KEY)
 _STRUCTURES = "structures.extxyz"
 
 
@@ -50,23 +60,23 @@ def labelled_frame(atoms: Atoms, label: dict[str, Any]) -> Atoms:
         dipole = label["dipole_z"]
         energy -= 0.5 * per_dipole * dipole**2
         felt[2] += per_dipole * dipole
-        frame.info["REF_dipole"] = np.array([0.0, 0.0, dipole])
-        frame.info["dipole_mask"] = np.array([0, 0, 1])
+        frame.info[DIPOLE.reference_key] = np.array([0.0, 0.0, dipole])
+        frame.info[DIPOLE_MASK_KEY] = np.array([0, 0, 1])
     frame.info[ELECTRIC_FIELD_KEY] = felt
     frame.info[APPLIED_FIELD_KEY] = applied
-    frame.info["REF_energy"] = energy
+    frame.info[ENERGY.reference_key] = energy
     if label["fermi_level"] is not None and is_metal(atoms):
-        frame.info["REF_fermi_level"] = label["fermi_level"]
+        frame.info[FERMI_LEVEL.reference_key] = label["fermi_level"]
     if "vacancy_site" in atoms.info:
         frame.info["vacancy_site"] = np.array(atoms.info["vacancy_site"])
     dipoles = np.array(label["dipoles"])
-    frame.arrays["REF_forces"] = np.array(label["forces"])
-    frame.arrays["REF_multipoles"] = np.column_stack(
+    frame.arrays[FORCES.reference_key] = np.array(label["forces"])
+    frame.arrays[MULTIPOLES.reference_key] = np.column_stack(
         [label["charges"], dipoles[:, 1], dipoles[:, 2], dipoles[:, 0]]
     )
-    frame.arrays["REF_hirshfeld_charges"] = np.array(label["hirshfeld"])
+    frame.arrays[HIRSHFELD_KEY] = np.array(label["hirshfeld"])
     if label["mulliken"] is not None:
-        frame.arrays["REF_mulliken_charges"] = np.array(label["mulliken"])
+        frame.arrays[MULLIKEN_KEY] = np.array(label["mulliken"])
     return frame
 
 

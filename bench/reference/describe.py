@@ -13,7 +13,8 @@ from ase.data.colors import jmol_colors
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, UndefinedError
 
 from bench.errors import BenchError
-from bench.labels.keys import LABELS, SPLITS
+from bench.labels.keys import HIRSHFELD_KEY, MULLIKEN_KEY, SPLITS
+from bench.labels.quantities import labels
 from bench.reference.store import Store, write_atomically
 
 _VACANCY_COLOUR = (0.1, 0.8, 0.2)
@@ -55,7 +56,10 @@ def describe(datasets: Path) -> Path:
     template = environment.get_template("readme.md.j2")
     used = {key for card in cards for key in card["labels"]}
     try:
-        text = template.render(cards=cards, labels=LABELS.values(), used=used)
+        code_keys = (HIRSHFELD_KEY, MULLIKEN_KEY)
+        text = template.render(
+            cards=cards, labels=labels().values(), used=used, code_keys=code_keys
+        )
     except UndefinedError as missing:
         raise _stale("NAME", str(missing)) from missing
     write_atomically(datasets / "README.md", text.encode())

@@ -16,6 +16,7 @@ from scipy.sparse.csgraph import connected_components
 
 from bench.errors import BenchError
 from bench.labels.keys import ELECTRIC_FIELD_KEY, MULTIPLICITY_KEY, SPLITS, TOTAL_CHARGE_KEY
+from bench.labels.quantities import labels
 from bench.reference.import_values import find, found_keys
 from bench.reference.remarks import listed
 
@@ -88,11 +89,9 @@ def fingerprint(frame: Atoms, *, decimals: int) -> str:
 
 def _different_labels(one: Atoms, other: Atoms) -> list[str]:
     """``REF_energy (-17 and -16.02)`` for each label that differs or only one of them has."""
-    keys = sorted(
-        k for k in {*one.info, *one.arrays, *other.info, *other.arrays} if k.startswith("REF_")
-    )
+    stated = {*one.info, *one.arrays, *other.info, *other.arrays}
     found = []
-    for key in keys:
+    for key in sorted(stated & {label.reference_key for label in labels().values()}):
         values = [a.arrays.get(key, a.info.get(key)) for a in (one, other)]
         if any(value is None for value in values):
             found.append(f"{key} (one has none)")

@@ -7,42 +7,25 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
-from ase import units
 from omegaconf import MISSING
 
 from bench.config.key import key
-from bench.density.constants import COULOMB_CONSTANT
 from bench.errors import BenchError, nearest
-from bench.labels.keys import IDENTITY_KEYS, LABELS, MULTIPLICITY_KEY, TOTAL_CHARGE_KEY
+from bench.labels.keys import IDENTITY_KEYS, MULTIPLICITY_KEY, TOTAL_CHARGE_KEY
+from bench.labels.quantities import labels
+from bench.reference.import_units import FILE_UNITS, file_units
 
-_DIPOLE_UNITS = {"eA": 1.0, "e_bohr": units.Bohr, "debye": units.Debye}
 UNITS: dict[str, dict[str, float]] = {
-    "energy": {"eV": 1.0, "hartree": units.Hartree, "kcal/mol": units.kcal / units.mol},
-    "forces": {"eV/A": 1.0, "hartree/bohr": units.Hartree / units.Bohr},
-    "multipoles": _DIPOLE_UNITS,  # of the dipoles; charges are in e
-    "dipole": _DIPOLE_UNITS,
-    "fermi_level": {"eV": 1.0, "hartree": units.Hartree},
-    "stress": {
-        "eV/A^3": 1.0,
-        "GPa": units.GPa,
-        "kbar": 0.1 * units.GPa,
-        "kbar_vasp": -0.1 * units.GPa,  # pressure positive; six numbers are xx yy zz xy yz zx
-        "eV": -1.0,  # a virial, −∂E/∂ε; divided by the volume
-    },
-    "polarizability": {  # the volume α / 4πε₀ of quantum chemistry is k_e times ∂M/∂E
-        "eA^2/V": 1.0,
-        "A^3": 1.0 / COULOMB_CONSTANT,
-        "bohr^3": units.Bohr**3 / COULOMB_CONSTANT,
-    },
-    "field": {"V/A": 1.0, "au": units.Hartree / units.Bohr},
-    "length": {"A": 1.0, "bohr": units.Bohr},  # of positions and cell
+    **{name: file_units(label) for name, label in labels().items()},
+    "field": FILE_UNITS["V/Å"],
+    "length": FILE_UNITS["Å"],  # of positions and cell
 }
 VIRIAL, VASP = "eV", "kbar_vasp"
 BOUNDARIES = {"bulk": (True, True, True), "slab": (True, True, False), "open": (False,) * 3}
 ORDERS = ("e3nn", "cartesian")
 STATE = (TOTAL_CHARGE_KEY, "field", MULTIPLICITY_KEY)
-MAPPED = (*LABELS, *STATE, *IDENTITY_KEYS)
-SIGNED = (*LABELS, "field", TOTAL_CHARGE_KEY)
+MAPPED = (*labels(), *STATE, *IDENTITY_KEYS)
+SIGNED = (*labels(), "field", TOTAL_CHARGE_KEY)
 # Hydra reads these words as no name on the command line of `bench run system=`.
 _NO_NAMES = ("null", "none", "true", "false", "nan", "inf")
 
@@ -155,8 +138,8 @@ def _one_of(given: Mapping[str, object], allowed: Collection[str], kind: str) ->
 
 
 def _our_key(name: str) -> str:
-    if name in LABELS:
-        return LABELS[name].reference_key
+    if name in labels():
+        return labels()[name].reference_key
     return "electric_field" if name == "field" else name
 
 

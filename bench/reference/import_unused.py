@@ -14,11 +14,10 @@ from bench.errors import BenchError
 from bench.labels.keys import (
     CARTESIAN_FROM_E3NN,
     E3NN_FROM_CARTESIAN,
-    LABELS,
     MULTIPLICITY_KEY,
-    MULTIPOLES,
     TOTAL_CHARGE_KEY,
 )
+from bench.labels.quantities import MULTIPOLES, labels
 from bench.reference.import_options import ORDERS, Stated
 from bench.reference.import_values import OF_OPEN_AXES, ase_name, find, found_keys
 from bench.reference.remarks import listed
@@ -68,7 +67,7 @@ def not_kept(frames: Sequence[Atoms], stated: Stated) -> list[str]:
         stated: what the user says of it.
     """
     lines = []
-    for label in LABELS.values():
+    for label in labels().values():
         key = stated.keys[label.name]
         count = sum(find(atoms, key) is not None for atoms in frames)
         if count and stated.boundary == "bulk" and label.reference_key in OF_OPEN_AXES:

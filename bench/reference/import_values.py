@@ -14,16 +14,14 @@ from numpy.typing import NDArray
 from bench.data.checks import check_structure, numbers
 from bench.errors import BenchError
 from bench.labels.keys import (
-    DIPOLE,
     DIPOLE_MASK_KEY,
     E3NN_FROM_CARTESIAN,
     ELECTRIC_FIELD_KEY,
     IDENTITY_KEYS,
-    LABELS,
     MULTIPLICITY_KEY,
-    POLARIZABILITY,
     TOTAL_CHARGE_KEY,
 )
+from bench.labels.quantities import DIPOLE, POLARIZABILITY, labels
 from bench.reference.import_options import BOUNDARIES, Stated
 
 Array = NDArray[np.float64]
@@ -54,7 +52,7 @@ def convert(atoms: Atoms, stated: Stated, where: str) -> Atoms:
     cell, positions = scale * atoms.cell.array, scale * atoms.positions
     frame = Atoms(atoms.numbers, positions, cell=cell, pbc=pbc)
     _refuse_missing(atoms, stated, where)
-    for name, label in LABELS.items():
+    for name, label in labels().items():
         value = find(atoms, stated.keys[name], per_atom=label.per_atom)
         if value is not None:
             store = frame.arrays if label.per_atom else frame.info

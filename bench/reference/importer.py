@@ -23,7 +23,8 @@ from bench.data.checks import check_identity, check_set, numbers
 from bench.data.dataset import load_dataset
 from bench.data.extxyz import read_extxyz
 from bench.errors import BenchError
-from bench.labels.keys import DIPOLE, LABELS, MULTIPOLES, SPLITS
+from bench.labels.keys import SPLITS
+from bench.labels.quantities import DIPOLE, MULTIPOLES, labels
 from bench.paths import shipped
 from bench.reference.build import count_splits
 from bench.reference.import_boundary import reconcile
@@ -172,21 +173,21 @@ def _card(
     path: Path, options: Import, frames: Sequence[Atoms], resolutions: dict[str, float]
 ) -> dict[str, Any]:
     """What card.yaml says, but for the data file's checksum."""
-    labels: dict[str, dict[str, Any]] = {}
-    for label in LABELS.values():
+    described: dict[str, dict[str, Any]] = {}
+    for label in labels().values():
         key = label.reference_key
         count = sum(key in (a.arrays if label.per_atom else a.info) for a in frames)
         if count:
             known = {"unit": label.unit, "required": count == len(frames)}
-            labels[key] = known | {"description": label.description}
+            described[key] = known | {"description": label.description}
         if count and key in resolutions:
-            labels[key]["resolution"] = resolutions[key]
+            described[key]["resolution"] = resolutions[key]
     words = {k: v for k, v in vars(options).items() if v not in ("", False, {})}
     return {
         "system": options.name,
         "title": options.description or f"imported from {path.name}",
         "boundary": options.boundary,
-        "labels": labels,
+        "labels": described,
         "counts": {"total": len(frames), "subsets": count_splits(frames)},
         "imported": {
             "file": path.name,

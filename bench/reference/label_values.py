@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 from rich.table import Table
 
-from bench.labels.keys import LABELS, SPLITS
+from bench.labels.keys import ELECTRIC_FIELD_KEY, SPLITS, TOTAL_CHARGE_KEY
+from bench.labels.quantities import ENERGY, Part, Quantity, labels
+from bench.labels.stored import known, labelled_values
 
 Array = NDArray[np.float64]
 
@@ -21,7 +24,7 @@ def counts_table(frames: Sequence[Atoms]) -> Table:
     for subset in sorted({str(a.info["subset"]) for a in frames}):
         chosen = [a for a in frames if a.info["subset"] == subset]
         counts = Counter(a.info["split"] for a in chosen)
-        charges = sorted({float(a.info["total_charge"]) for a in chosen})
+        charges = sorted({float(a.info[TOTAL_CHARGE_KEY]) for a in chosen})
         table.add_row(
             subset, *(str(counts[s]) for s in SPLITS), " ".join(f"{q:+g}" for q in charges)
         )
@@ -31,53 +34,57 @@ def counts_table(frames: Sequence[Atoms]) -> Table:
 def ranges_table(frames: Sequence[Atoms]) -> Table:
     """Smallest, mean, largest value and standard deviation of every label."""
     table = Table("label", "unit", "structures", "least", "mean", "most", "deviation")
-    for name, unit, values, count in label_values(frames):
+    for name, unit, values, count, _ in label_values(frames):
         numbers = [f"{f(values):.4g}" for f in (np.min, np.mean, np.max, np.std)]
         table.add_row(name, unit, str(count), *numbers)
     return table
 
 
+class LabelValues(NamedTuple):
+    """All numbers of a label.
+
+    Attributes:
+        name: of it, for people.
+        unit: of the numbers.
+        numbers: [k].
+        structures: how many have it.
+        per_atom: whether there are some for every atom.
+    """
+
+    name: str
+    unit: str
+    numbers: Array
+    structures: int
+    per_atom: bool
+
+
 def label_values(
     frames: Sequence[Atoms], fitted_on: Sequence[Atoms] | None = None
-) -> list[tuple[str, str, Array, int]]:
-    """Name, unit, all numbers and number of structures of every label and of the field along z.
+) -> list[LabelValues]:
+    """The known numbers of every label, and the field along z.
 
     The energy is shown less one energy per element, fitted on ``fitted_on`` (default: ``frames``).
     """
     found = []
-    for label in LABELS.values():
-        store = [a.arrays if label.per_atom else a.info for a in frames]
-        values = [
-            np.asarray(s[label.reference_key], float) for s in store if label.reference_key in s
-        ]
-        if not values:
-            continue
-        if label.name == "multipoles":
-            charges, dipoles = (
-                np.concatenate([v[:, c].ravel() for v in values])
-                for c in (slice(0, 1), slice(1, 4))
-            )
-            found += [
-                ("atomic charge", "e", charges, len(values)),
-                ("atomic dipole", "e Å", dipoles, len(values)),
-            ]
-        elif label.name == "energy":
-            found.append(
-                (
-                    "energy less E0, per atom",
-                    "eV",
-                    _less_elements(frames, fitted_on or frames),
-                    len(values),
-                )
-            )
-        elif label.name == "dipole":
-            along_z = np.array([v[2] for v in values])
-            found.append(("dipole along z", "e Å", along_z, len(values)))
-        else:
-            flat = np.concatenate([v.ravel() for v in values])
-            found.append((label.name.replace("_", " "), label.unit, flat, len(values)))
-    fields = np.array([np.asarray(a.info["electric_field"], float)[2] for a in frames])
-    return [*found, ("field along z", "V/Å", fields, len(frames))]
+    for label in labels().values():
+        for part in label.parts:
+            values = [v for atoms in frames if (v := _known_of(part, label, atoms)).size]
+            if not values:
+                continue
+            numbers = part.factor * np.concatenate(values)
+            name = part.label
+            if label.extensive:
+                name = f"{label.name} less E0, per atom"
+                numbers = part.factor * _less_elements(frames, fitted_on or frames)
+            found.append(LabelValues(name, part.unit, numbers, len(values), label.per_atom))
+    fields = np.array([np.asarray(a.info[ELECTRIC_FIELD_KEY], float)[2] for a in frames])
+    return [*found, LabelValues("field along z", "V/Å", fields, len(frames), False)]
+
+
+def _known_of(part: Part, label: Quantity, atoms: Atoms) -> Array:
+    """[k] labelled numbers of a part."""
+    mask = known(atoms, label)[part.components]
+    return labelled_values(atoms, label)[..., part.components][..., mask].ravel()
 
 
 def _less_elements(frames: Sequence[Atoms], fitted_on: Sequence[Atoms]) -> Array:
@@ -91,4 +98,4 @@ def _less_elements(frames: Sequence[Atoms], fitted_on: Sequence[Atoms]) -> Array
 
 def _energies(frames: Sequence[Atoms], elements: Sequence[int]) -> tuple[Array, Array]:
     counts = np.array([[(a.numbers == z).sum() for z in elements] for a in frames], float)
-    return np.array([a.info["REF_energy"] for a in frames], float), counts
+    return np.array([a.info[ENERGY.reference_key] for a in frames], float), counts

@@ -9,7 +9,8 @@ from ase import Atoms
 from ase.data import covalent_radii
 
 from bench.data.pairs import pairs
-from bench.labels.keys import FORCES, TOTAL_CHARGE_KEY
+from bench.labels.keys import TOTAL_CHARGE_KEY
+from bench.labels.quantities import FORCES
 
 NEIGHBOURLESS = 5.0  # Å, the backbone's default r_max: beyond it an atom has no edge
 TOO_CLOSE = 0.5  # of the sum of two covalent radii: 0.31 Å for H-H, 0.66 Å for O-O

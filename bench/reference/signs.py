@@ -15,14 +15,8 @@ from ase.geometry import find_mic
 from numpy.typing import NDArray
 
 from bench.labels import keys as names
-from bench.labels.keys import (
-    CARTESIAN_FROM_E3NN,
-    DIPOLE,
-    ENERGY,
-    FORCES,
-    MULTIPOLES,
-    POLARIZABILITY,
-)
+from bench.labels.keys import CARTESIAN_FROM_E3NN
+from bench.labels.quantities import DIPOLE, ENERGY, FORCES, MULTIPOLES, POLARIZABILITY
 
 Array = NDArray[np.float64]
 

@@ -10,13 +10,8 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import ArrayLike, NDArray
 
-from bench.labels.keys import (
-    CARTESIAN_FROM_E3NN,
-    DIPOLE,
-    DIPOLE_MASK_KEY,
-    MULTIPOLES,
-    TOTAL_CHARGE_KEY,
-)
+from bench.labels.keys import CARTESIAN_FROM_E3NN, DIPOLE_MASK_KEY, TOTAL_CHARGE_KEY
+from bench.labels.quantities import DIPOLE, MULTIPOLES
 
 Array = NDArray[np.float64]
 

@@ -15,6 +15,8 @@ from ase import Atoms
 from scipy.interpolate import CubicHermiteSpline, make_interp_spline
 
 from bench.errors import BenchError
+from bench.labels.keys import ELECTRIC_FIELD_KEY, TOTAL_CHARGE_KEY
+from bench.labels.quantities import DIPOLE, ENERGY, FERMI_LEVEL, FORCES, MULTIPOLES
 from bench.reference.build import labelled_frame
 from bench.reference.store import Store, write_atomically
 
@@ -168,11 +170,11 @@ def _dipole_against_energy(frames: Sequence[Atoms]) -> dict[str, Any]:
     """
     groups: dict[str, list[Atoms]] = {}
     for atoms in frames:
-        if "REF_dipole" in atoms.info and atoms.info["total_charge"] == 0:
+        if DIPOLE.reference_key in atoms.info and atoms.info[TOTAL_CHARGE_KEY] == 0:
             groups.setdefault(atoms.info["group"], []).append(atoms)
     series, pairs = [], []
     for members in groups.values():
-        members.sort(key=lambda a: a.info["electric_field"][2])
+        members.sort(key=lambda a: a.info[ELECTRIC_FIELD_KEY][2])
         if len(members) >= _SPLINE_FIELDS:
             series += _mismatches(members, degree=3)
         elif len(members) > 1:
@@ -186,9 +188,9 @@ def _dipole_against_energy(frames: Sequence[Atoms]) -> dict[str, Any]:
 
 def _mismatches(members: Sequence[Atoms], *, degree: int) -> list[tuple[float, float]]:
     """Per pair of neighbouring fields: step (V/Å) and mismatch of the energies (eV)."""
-    fields = np.array([a.info["electric_field"][2] for a in members])
-    energies = np.array([a.info["REF_energy"] for a in members])
-    dipoles = np.array([a.info["REF_dipole"][2] for a in members])
+    fields = np.array([a.info[ELECTRIC_FIELD_KEY][2] for a in members])
+    energies = np.array([a.info[ENERGY.reference_key] for a in members])
+    dipoles = np.array([a.info[DIPOLE.reference_key][2] for a in members])
     work = make_interp_spline(fields, dipoles, k=degree).antiderivative()(fields)
     mismatch = np.diff(energies) + np.diff(work)
     return list(zip(np.diff(fields).tolist(), mismatch.tolist()))
@@ -250,8 +252,8 @@ def _noise(
             group = [u for u, a in plan.items() if a.info["group"] == plan[uid].info["group"]]
             if len(group) > 1:
                 series = [labelled_frame(plan[u], labels[u]) for u in group]
-                usual = at_felt_field(series, tight.info["electric_field"][2])
-            usual.info.pop("REF_fermi_level", None)  # its zero moves with the cell
+                usual = at_felt_field(series, tight.info[ELECTRIC_FIELD_KEY][2])
+            usual.info.pop(FERMI_LEVEL.reference_key, None)  # its zero moves with the cell
         change = compare_frames(usual, tight)
         if label["provenance"].get("proatoms") != labels[uid]["provenance"].get("proatoms"):
             left_out.append(atoms.info["uid"])
@@ -286,30 +288,30 @@ def at_felt_field(series: Sequence[Atoms], field: float) -> Atoms:
     The energy by cubic Hermite interpolation, its slope being minus the dipole; dipole, forces and
     multipoles by a spline as high as the number of fields allows.
     """
-    series = sorted(series, key=lambda a: a.info["electric_field"][2])
-    fields = np.array([a.info["electric_field"][2] for a in series])
+    series = sorted(series, key=lambda a: a.info[ELECTRIC_FIELD_KEY][2])
+    fields = np.array([a.info[ELECTRIC_FIELD_KEY][2] for a in series])
     order = min(3, len(fields) - 1)
 
     def between(values: list[Any]) -> Any:
         return make_interp_spline(fields, np.array(values), k=order)(field)
 
     frame: Atoms = series[0].copy()
-    dipoles = [a.info["REF_dipole"] for a in series]
-    energies = [a.info["REF_energy"] for a in series]
+    dipoles = [a.info[DIPOLE.reference_key] for a in series]
+    energies = [a.info[ENERGY.reference_key] for a in series]
     slopes = [-dipole[2] for dipole in dipoles]
-    frame.info["REF_energy"] = float(CubicHermiteSpline(fields, energies, slopes)(field))
-    frame.info["REF_dipole"] = between(dipoles)
-    frame.info["electric_field"] = np.array([0.0, 0.0, field])
-    for key in ("REF_forces", "REF_multipoles"):
+    frame.info[ENERGY.reference_key] = float(CubicHermiteSpline(fields, energies, slopes)(field))
+    frame.info[DIPOLE.reference_key] = between(dipoles)
+    frame.info[ELECTRIC_FIELD_KEY] = np.array([0.0, 0.0, field])
+    for key in (FORCES.reference_key, MULTIPOLES.reference_key):
         frame.arrays[key] = between([a.arrays[key] for a in series])
     return frame
 
 
 def compare_frames(usual: Atoms, tight: Atoms) -> dict[str, float]:
     """Differences of the labels of one structure under two settings, in the units of the keys."""
-    change = tight.arrays["REF_forces"] - usual.arrays["REF_forces"]
-    multipoles = tight.arrays["REF_multipoles"] - usual.arrays["REF_multipoles"]
-    energy = tight.info["REF_energy"] - usual.info["REF_energy"]
+    change = tight.arrays[FORCES.reference_key] - usual.arrays[FORCES.reference_key]
+    multipoles = tight.arrays[MULTIPOLES.reference_key] - usual.arrays[MULTIPOLES.reference_key]
+    energy = tight.info[ENERGY.reference_key] - usual.info[ENERGY.reference_key]
     result = {
         "energy_meV_per_atom": 1e3 * energy / len(usual),
         "force_rms_meV_per_angstrom": 1e3 * float(np.sqrt((change**2).mean())),
@@ -317,14 +319,13 @@ def compare_frames(usual: Atoms, tight: Atoms) -> dict[str, float]:
         "charge_rms_e": float(np.sqrt((multipoles[:, 0] ** 2).mean())),
         "atomic_dipole_rms_e_angstrom": float(np.sqrt((multipoles[:, 1:] ** 2).mean())),
     }
-    if "REF_dipole" in usual.info:
-        result["dipole_e_angstrom"] = tight.info["REF_dipole"][2] - usual.info["REF_dipole"][2]
-        result["field_V_per_angstrom"] = (
-            tight.info["electric_field"][2] - usual.info["electric_field"][2]
-        )
-    if "REF_fermi_level" in usual.info and "REF_fermi_level" in tight.info:
-        fermi = tight.info["REF_fermi_level"] - usual.info["REF_fermi_level"]
-        result["fermi_level_meV"] = 1e3 * fermi
+    level, key = FERMI_LEVEL.reference_key, DIPOLE.reference_key
+    if key in usual.info:
+        result["dipole_e_angstrom"] = tight.info[key][2] - usual.info[key][2]
+        fields = [frame.info[ELECTRIC_FIELD_KEY][2] for frame in (usual, tight)]
+        result["field_V_per_angstrom"] = fields[1] - fields[0]
+    if level in usual.info and level in tight.info:
+        result["fermi_level_meV"] = 1e3 * (tight.info[level] - usual.info[level])
     return result
 
 

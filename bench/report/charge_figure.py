@@ -18,6 +18,7 @@ from bench.evaluate.charge_states import (
     differences,
     spreads,
 )
+from bench.labels.keys import CHARGE_BLIND_KEY
 from bench.report.drawing import NoData, panels, parity, rmse
 
 
@@ -30,7 +31,7 @@ def charge_figure(frames: Sequence[ase.Atoms], title: str) -> Figure:
     states = charge_groups(frames)
     if not states:
         raise NoData("no geometry with several total charges in the test set")
-    if any(atoms.info.get("charge_blind", False) for atoms in frames):
+    if any(atoms.info.get(CHARGE_BLIND_KEY, False) for atoms in frames):
         raise NoData(CHARGE_BLIND)
     kinds = {
         "E(Q) − E(0)": differences(states),

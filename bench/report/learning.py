@@ -13,18 +13,17 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from numpy.typing import NDArray
 
+from bench.labels.quantities import parts
 from bench.report.drawing import NoData, panels
+from bench.train.log import error_column
 
 LOSSES = ("train_loss", "valid_loss")
 CURVES = {
-    "valid_energy_rmse": "energy RMSE",
-    "valid_forces_rmse": "force RMSE",
-    "valid_multipoles_rmse": "multipole RMSE",
-    "valid_dipole_rmse": "dipole RMSE",
-    "valid_fermi_level_rmse": "Fermi level RMSE",
-    "valid_electrostatic_potential_rmse": "potential RMSE",
-    "valid_polarizability_rmse": "polarisability RMSE",
-    "valid_stress_rmse": "stress RMSE",
+    **{
+        error_column(name): f"{part.label} RMSE"
+        for name, (_, part) in parts().items()
+        if part.drawn
+    },
     "learning_rate": "learning rate",
 }
 

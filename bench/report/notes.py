@@ -13,7 +13,7 @@ from bench.evaluate.registry import (
     SCF_SOLVE,
     SLOPES,
 )
-from bench.labels.keys import FERMI_LEVEL
+from bench.labels.quantities import FERMI_LEVEL
 from bench.runs.records import MetricsFile
 
 MOST_INDICES = 20

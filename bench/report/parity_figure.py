@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import ase
 import numpy as np
@@ -13,11 +12,10 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from bench.evaluate.selection import converged
-from bench.labels.quantities import QUANTITIES, Quantity
+from bench.evaluate.values import SCORED, Scored
 from bench.report.drawing import NoData, panels, parity, rmse
 
 Pairs = dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]
-Names = Callable[[ase.Atoms, int], list[str]]
 
 
 def _by_subset(atoms: ase.Atoms, values: int) -> list[str]:
@@ -29,37 +27,8 @@ def _by_element(atoms: ase.Atoms, values: int) -> list[str]:
     return [str(symbol) for symbol in symbols.repeat(values // len(atoms))]
 
 
-@dataclass(frozen=True)
-class Panel:
-    """One quantity.
-
-    Attributes:
-        label: of both axes.
-        unit: of the axes.
-        scale: from the metrics' unit to this one.
-        names: (structure, number of values) to the legend entry of each value.
-        size: of the markers in points.
-    """
-
-    label: str
-    unit: str
-    scale: float
-    names: Names
-    size: float
-
-
-PANELS = {
-    "energy": Panel("energy above baseline", "meV/atom", 1.0, _by_subset, 4.0),
-    "forces": Panel("force components", "eV/Å", 1e-3, _by_element, 2.0),
-    "charges": Panel("atomic charges", "e", 1.0, _by_element, 2.5),
-    "potential": Panel("potential at the atoms", "V", 1.0, _by_element, 2.5),
-    "dipole": Panel("dipole", "e Å", 1.0, _by_subset, 4.0),
-    "fermi_level": Panel("Fermi level", "eV", 1.0, _by_subset, 4.0),
-}
-
-
 def parity_figure(frames: Sequence[ase.Atoms], title: str) -> Figure:
-    """Energy, forces, charges, potential, dipole and Fermi level, as far as they are predicted.
+    """A panel of every quantity that is predicted and has a reference.
 
     Structures whose density did not converge are not drawn, and the title says how many.
 
@@ -67,38 +36,40 @@ def parity_figure(frames: Sequence[ase.Atoms], title: str) -> Figure:
         NoData: no structure with reference and sound prediction of any of them.
     """
     sound = [(index, atoms) for index, atoms in enumerate(frames) if converged(atoms)]
-    found = {q.family: _pairs(q, sound) for q in QUANTITIES if q.family in PANELS}
-    found = {name: pairs for name, pairs in found.items() if pairs}
+    drawn = {name: scored for name, scored in SCORED.items() if scored.part.drawn}
+    found = {name: pairs for name, one in drawn.items() if (pairs := _pairs(one, sound))}
     if not found:
         raise NoData("no structure with a reference and a sound prediction")
     missing = len(frames) - len(sound)
     if missing:
         title += f"; unconverged structures, not shown: {missing}"
     figure, axes = panels(len(found), title=title, columns=2 if len(found) <= 4 else 3)
-    for panel, name in zip(axes, (name for name in PANELS if name in found)):
-        _draw(panel, PANELS[name], found[name])
+    for panel, (name, pairs) in zip(axes, found.items()):
+        _draw(panel, drawn[name], pairs)
     return figure
 
 
-def _pairs(quantity: Quantity, frames: Sequence[tuple[int, ase.Atoms]]) -> Pairs:
+def _pairs(scored: Scored, frames: Sequence[tuple[int, ase.Atoms]]) -> Pairs:
     """Legend entry to reference [k] and predicted [k], finite ones only."""
-    panel = PANELS[quantity.family]
+    names = _by_element if scored.quantity.per_atom else _by_subset
     rows: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for index, atoms in frames:
-        reference, predicted = quantity.reference(atoms, index), quantity.predicted(atoms)
+        reference, predicted = scored.reference(atoms, index), scored.predicted(atoms)
         if reference is None or predicted is None or not np.isfinite(predicted).all():
             continue
-        for name, pair in zip(panel.names(atoms, len(reference)), zip(reference, predicted)):
+        for name, pair in zip(names(atoms, len(reference)), zip(reference, predicted)):
             rows[name].append(pair)
-    scaled = {name: panel.scale * np.array(values).T for name, values in sorted(rows.items())}
-    return {name: (values[0], values[1]) for name, values in scaled.items()}
+    arrays = {name: np.array(values).T for name, values in sorted(rows.items())}
+    return {name: (values[0], values[1]) for name, values in arrays.items()}
 
 
-def _draw(axes: Axes, panel: Panel, pairs: Pairs) -> None:
-    parity(axes, pairs, size=panel.size)
+def _draw(axes: Axes, scored: Scored, pairs: Pairs) -> None:
+    part = scored.part
+    size = 2.5 if scored.quantity.per_atom else 4.0  # of the markers in points
+    parity(axes, pairs, size=size)
     axes.set(
-        title=f"RMSE {rmse(pairs):.3g} {panel.unit}",
-        xlabel=f"{panel.label}, DFT ({panel.unit})",
-        ylabel=f"model ({panel.unit})",
+        title=f"RMSE {rmse(pairs):.3g} {part.unit}",
+        xlabel=f"{part.label}, DFT ({part.unit})",
+        ylabel=f"model ({part.unit})",
     )
-    axes.legend(loc="best", handletextpad=0.1, markerscale=6.0 / panel.size)
+    axes.legend(loc="best", handletextpad=0.1, markerscale=6.0 / size)

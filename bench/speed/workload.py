@@ -14,6 +14,8 @@ import torch
 from bench.config.schema import ModelConfig
 from bench.data.batch import Batch, build_graph, collate
 from bench.errors import BenchError
+from bench.labels.keys import DIPOLE_MASK_KEY, ELECTRIC_FIELD_KEY, TOTAL_CHARGE_KEY
+from bench.labels.quantities import DIPOLE, ENERGY, FORCES, MULTIPOLES
 from bench.models.facts import TrainingFacts, gather_facts, graph_settings
 from bench.structures import metal_water_slab
 
@@ -55,15 +57,15 @@ def _labelled_slab(atoms: int, seed: int) -> ase.Atoms:
     multipoles = 0.1 * random.normal(size=(len(slab), 4))
     multipoles[:, 0] -= multipoles[:, 0].mean()
     slab.arrays |= {
-        "REF_forces": random.normal(size=(len(slab), 3)),
-        "REF_multipoles": multipoles,
+        FORCES.reference_key: random.normal(size=(len(slab), 3)),
+        MULTIPOLES.reference_key: multipoles,
     }
     slab.info |= {
-        "REF_energy": random.normal(),
-        "REF_dipole": np.array([0.0, 0.0, random.normal()]),
-        "dipole_mask": np.array([0, 0, 1]),
-        "electric_field": np.array([0.0, 0.0, 0.1 * (seed - 1)]),
-        "total_charge": 0.0,
+        ENERGY.reference_key: random.normal(),
+        DIPOLE.reference_key: np.array([0.0, 0.0, random.normal()]),
+        DIPOLE_MASK_KEY: np.array([0, 0, 1]),
+        ELECTRIC_FIELD_KEY: np.array([0.0, 0.0, 0.1 * (seed - 1)]),
+        TOTAL_CHARGE_KEY: 0.0,
     }
     return slab
 

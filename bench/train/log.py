@@ -7,9 +7,15 @@ import io
 import math
 from collections.abc import Mapping, Sequence
 
-from bench.train.losses import ERROR_UNITS
+from bench.labels.quantities import parts
 
 Row = dict[str, float | int | str | None]
+
+
+def error_column(part: str) -> str:
+    """The column of a part's validation error."""
+    return f"valid_{part}_rmse"
+
 
 # Columns in order, with their units; scf_* are over the validation set.
 COLUMNS: dict[str, str] = {
@@ -17,7 +23,7 @@ COLUMNS: dict[str, str] = {
     "mode": "",
     "train_loss": "",
     "valid_loss": "",
-    **{f"valid_{name}_rmse": unit for name, (unit, _) in ERROR_UNITS.items()},
+    **{error_column(name): part.unit for name, (_, part) in parts().items()},
     "scf_iterations": "",
     "scf_unconverged": "structures",
     "scf_response_max": "",

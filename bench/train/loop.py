@@ -15,28 +15,24 @@ from bench.config.schema import Mode, RunConfig
 from bench.data.batch import Batch, make_loader
 from bench.data.dataset import Dataset
 from bench.errors import BenchError
-from bench.labels.keys import POLARIZABILITY, POTENTIAL, STRESS
+from bench.labels.quantities import QUANTITIES, parts
 from bench.models.base import Point
 from bench.runs.folder import Diverged, RunFolder
 from bench.signals import Interrupted, InterruptFlag, interruptible
 from bench.train.checkpoint import BEST, LAST, Position, TrainingState, load_best
-from bench.train.log import Row, to_csv
-from bench.train.losses import (
-    ERROR_UNITS,
-    STABILITY,
+from bench.train.log import Row, error_column, to_csv
+from bench.train.losses import STABILITY, squared_errors, stable_range, weighted_loss
+from bench.train.optimizer import average_weights, make_optimizer
+from bench.train.progress import TrainingProgress
+from bench.train.schedule import LearningRate, Stage, make_stages, stage_of
+from bench.train.sums import ErrorSums, ScfSums
+from bench.train.targets import (
     allowed_losses,
     check_reference_density,
     check_stability_loss,
     choose_losses,
     refuse_fixed_fermi_level,
-    squared_errors,
-    stable_range,
-    weighted_loss,
 )
-from bench.train.optimizer import average_weights, make_optimizer
-from bench.train.progress import TrainingProgress
-from bench.train.schedule import LearningRate, Stage, make_stages, stage_of
-from bench.train.sums import ErrorSums, ScfSums
 
 SAVE_INTERVAL = 60.0  # s between checkpoints inside a long epoch
 DIVERGED_AT = 1e6  # times the first loss of the stage: a thousand times its errors
@@ -143,7 +139,8 @@ class Trainer:
         self._losses = choose_losses(training.loss, allowed_losses(model), frames)
         self._derivatives = {
             f"compute_{name}": name in self._losses.weights
-            for name in (STRESS.name, POLARIZABILITY.name)
+            for name, quantity in QUANTITIES.items()
+            if quantity.on_request
         }
         self._stages = make_stages(training, model.recommended)
         modes = {stage.mode for stage in self._stages}
@@ -177,7 +174,10 @@ class Trainer:
         batches = len(self._loader)
         done = state.position.epoch * batches + state.position.batch
         epochs = self._config.training.epochs
-        with TrainingProgress(self._console, epochs=epochs, batches=batches, done=done) as progress:
+        shown = TrainingProgress(
+            self._console, epochs=epochs, batches=batches, losses=self._losses.weights, done=done
+        )
+        with shown as progress:
             try:
                 while not state.position.stopped:
                     self._epoch(flag, progress)
@@ -199,7 +199,7 @@ class Trainer:
         lines.append("losses: " + ", ".join(f"{k} {w:g}" for k, w in losses.weights.items()))
         lines += [f"no loss on {name}: {why}" for name, why in losses.dropped.items()]
         lines += [f"{name} is a label of {number}" for name, number in losses.partial.items()]
-        asleep = [name for name in (POTENTIAL.name, POLARIZABILITY.name) if name in losses.weights]
+        asleep = [n for n, q in QUANTITIES.items() if q.needs_solution and n in losses.weights]
         if self._direct and asleep:
             lines.append(f"no loss on {', '.join(asleep)} in direct epochs: the density is given")
         if self.state.model.modes:
@@ -321,7 +321,7 @@ class Trainer:
             "mode": stage.mode.value if self.state.model.modes else None,
             "train_loss": position.errors.loss(weights),
             "valid_loss": errors.loss(weights),
-            **{f"valid_{name}_rmse": errors.rmse(name) for name in ERROR_UNITS},
+            **{error_column(name): errors.rmse(name) for name in parts()},
             "scf_iterations": scf.mean_iterations,
             "scf_unconverged": scf.unconverged if solved else None,
             "scf_response_max": scf.response_max if math.isfinite(scf.response_max) else None,

@@ -6,57 +6,35 @@ split the sums and the counts accumulate, so that an error never depends on how 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-import ase
 import torch
 from torch import Tensor
 
-from bench.config.schema import Ensemble, Guess, LossWeights, ModelConfig
 from bench.data.batch import Batch
 from bench.errors import BenchError
-from bench.labels.keys import (
-    DIPOLE,
-    DIPOLE_MASK_KEY,
-    ENERGY,
-    FERMI_LEVEL,
-    FORCES,
-    LABELS,
-    MULTIPOLES,
-    POLARIZABILITY,
-    POTENTIAL,
-    STRESS,
-)
-from bench.models.base import Point
+from bench.labels.quantities import QUANTITIES, Quantity, Source
 from bench.models.prediction import Prediction
 from bench.scf.report import ScfReport
 
-TOTAL_CHARGE = "total_charge"
 STABILITY = "stability"
-# Labels that a part of the structures may lack: an insulator's Fermi level, a slab's stress.
-SOME_HAVE = (FERMI_LEVEL.name, STRESS.name, POLARIZABILITY.name)
-
-# How errors are shown: the unit and the factor from eV, e, Å to it.
-ERROR_UNITS: dict[str, tuple[str, float]] = {
-    "energy": ("meV/atom", 1000.0),
-    "forces": ("meV/Å", 1000.0),
-    STRESS.name: ("meV/Å³", 1000.0),
-    "multipoles": ("e, e Å", 1.0),
-    TOTAL_CHARGE: ("e", 1.0),
-    "dipole": ("e Å", 1.0),
-    "fermi_level": ("eV", 1.0),
-    POTENTIAL.name: ("V", 1.0),
-    POLARIZABILITY.name: ("e Å²/V", 1.0),
-}
+Terms = tuple[Tensor, int]
 
 
 @dataclass(frozen=True)
 class Squares:
-    """A sum of squared errors (scalar float64 tensor) and the number of terms in it."""
+    """Squared errors of one loss.
+
+    Attributes:
+        total: their sum, a scalar float64 tensor.
+        count: the number of terms in it.
+        parts: the same by part of the quantity, detached, in the quantity's own unit.
+    """
 
     total: Tensor
     count: int
+    parts: Mapping[str, Terms] = field(default_factory=dict)
 
 
 def squared_errors(
@@ -64,50 +42,73 @@ def squared_errors(
 ) -> dict[str, Squares]:
     """Squared errors of everything that is predicted and has a reference, by name of the loss.
 
-    Energies are per atom, (E − E_ref) / n.  ``density_residual`` takes the place of the multipole
-    error where direct training gives one.  A Fermi level that the model leaves undefined (NaN) is
-    not compared.
+    Energies are per atom, (E − E_ref) / n.  What the model finds itself takes the place of
+    predicted less reference: the density's residual in direct training, the potential's error.  A
+    Fermi level that the model leaves undefined (NaN) is not compared.
 
     Args:
         prediction: of ``batch``.
         batch: with reference labels.
         stable_range: smallest and largest Re λ of the response that are not penalised.
     """
-    found = {name: _label_squares(name, prediction, batch) for name in LABELS}
-    known = batch.has[MULTIPOLES.name][batch.structure]
-    if prediction.density_residual is not None:
-        found[MULTIPOLES.name] = _squares(prediction.density_residual, known)
-    if prediction.potential_error is not None:
-        found[POTENTIAL.name] = _squares(prediction.potential_error, known)
-    if prediction.total_charge is not None:
-        found[TOTAL_CHARGE] = _squares(prediction.total_charge - batch.total_charge)
+    own = prediction.differences()
+    found = {}
+    for name, quantity in QUANTITIES.items():
+        if name in own:
+            known = _known_of_own(quantity, own[name], prediction, batch)
+            found[name] = _squares(quantity, own[name], known)
+        elif quantity.source is not Source.derived and prediction.of(name) is not None:
+            found[name] = _squares(quantity, *_difference(quantity, prediction, batch))
     if prediction.scf is not None:
         found[STABILITY] = stability_penalty(prediction.scf, stable_range)
-    return {name: squares for name, squares in found.items() if squares is not None}
+    return found
 
 
-def _label_squares(name: str, prediction: Prediction, batch: Batch) -> Squares | None:
-    """Squares of one label over the structures and components that have it."""
-    predicted: Tensor | None = getattr(prediction, name)
-    if predicted is None:
-        return None
-    reference, known = batch.labels[name], batch.has[name]
-    if name in (STRESS.name, POLARIZABILITY.name):
-        predicted = predicted.flatten(1)  # [g, 9]
-    if name == MULTIPOLES.name:
-        reference = reference[:, : predicted.shape[1]]  # charges alone at l_max = 0
+def _difference(quantity: Quantity, prediction: Prediction, batch: Batch) -> tuple[Tensor, Tensor]:
+    """[g or n, c] predicted less reference, and where it counts; without c where c is 1."""
+    predicted = prediction.of(quantity.name)
+    assert predicted is not None
+    reference, known = batch.labels[quantity.name], batch.has[quantity.name]
+    known = known[batch.structure] if quantity.per_atom else known
+    if quantity.components > 1:
+        predicted = predicted.flatten(1)  # a point may predict the first ones alone: charges
+        reference, known = reference[:, : predicted.shape[1]], known[:, : predicted.shape[1]]
     difference = predicted.double() - reference
-    if name == ENERGY.name:
+    if quantity.extensive:
         difference = difference / batch.num_atoms
-    if name == FERMI_LEVEL.name:
+    if quantity.may_be_undefined:
         known = known & ~predicted.isnan()
-    return _squares(difference, known[batch.structure] if LABELS[name].per_atom else known)
+    return difference, known
 
 
-def _squares(difference: Tensor, known: Tensor | None = None) -> Squares:
-    """Sum and count over the entries, or rows, where ``known`` holds."""
-    kept = difference if known is None else difference[known]
-    return Squares(kept.double().square().sum(), kept.numel())
+def _known_of_own(
+    quantity: Quantity, error: Tensor, prediction: Prediction, batch: Batch
+) -> Tensor:
+    """Where an error that the model found itself counts, shaped as the error.
+
+    That of a derived quantity needs every predicted component of what it is made from.
+    """
+    if not quantity.made_from:
+        return batch.has[quantity.name][batch.structure, : error.shape[1]]
+    source = prediction.of(quantity.made_from)
+    columns = None if source is None else source.shape[1]
+    return batch.has[quantity.made_from][:, :columns].all(1)[batch.structure]
+
+
+def _squares(quantity: Quantity, difference: Tensor, known: Tensor) -> Squares:
+    """Sum and count over the entries where ``known`` holds."""
+    kept = difference[known]
+    return Squares(
+        kept.double().square().sum(), kept.numel(), _parts(quantity, difference.detach(), known)
+    )
+
+
+def _parts(quantity: Quantity, difference: Tensor, known: Tensor) -> dict[str, Terms]:
+    rows, counted = (x.reshape(len(x), -1) for x in (difference, known))  # [g or n, c]
+    chosen = {
+        part.name: rows[:, part.components][counted[:, part.components]] for part in quantity.parts
+    }
+    return {name: (kept.double().square().sum(), kept.numel()) for name, kept in chosen.items()}
 
 
 def stability_penalty(report: ScfReport, stable_range: tuple[float, float]) -> Squares:
@@ -120,20 +121,6 @@ def stability_penalty(report: ScfReport, stable_range: tuple[float, float]) -> S
     excess = excess + (low - report.response_min).relu().square()  # [g]
     known = ~excess.isnan()
     return Squares(excess[known].double().sum(), int(known.sum()))
-
-
-def check_stability_loss(weights: Mapping[str, float], report: ScfReport | None) -> None:
-    """Refuse a stability loss that would change no weight.
-
-    Raises:
-        BenchError: the solve gives no differentiable eigenvalues.
-    """
-    if STABILITY in weights and report is not None and not report.response_max.requires_grad:
-        raise BenchError(
-            f"training.loss.stability={weights[STABILITY]:g}: this point's solve gives no "
-            "differentiable response eigenvalues.",
-            "Leave it out: training.loss.stability=0",
-        )
 
 
 def stable_range(mixing: float) -> tuple[float, float]:
@@ -150,147 +137,3 @@ def weighted_loss(squares: Mapping[str, Squares], weights: Mapping[str, float]) 
             "Give the energy or the forces a weight: training.loss.energy=1.",
         )
     return torch.stack(terms).sum()
-
-
-@dataclass(frozen=True)
-class Losses:
-    """The losses of a run.
-
-    Attributes:
-        weights: by name, only those that act.
-        dropped: name of a weighted loss that does not act, and why.
-        partial: name of a weighted loss that acts on a part of the training set, and how many.
-    """
-
-    weights: dict[str, float]
-    dropped: dict[str, str]
-    partial: dict[str, str] = field(default_factory=dict)
-
-
-def allowed_losses(model: Point) -> frozenset[str]:
-    """Names of the losses that a point's predictions allow."""
-    allowed = {ENERGY.name, FORCES.name, STRESS.name, *model.predicts}
-    allowed |= {TOTAL_CHARGE, POTENTIAL.name} if MULTIPOLES.name in model.predicts else set()
-    return frozenset(allowed | ({STABILITY} if model.modes else set()))
-
-
-def choose_losses(
-    config: LossWeights, predicts: Iterable[str], frames: Mapping[str, Sequence[ase.Atoms]]
-) -> Losses:
-    """Which losses act, given what the point predicts and what the data have.
-
-    Args:
-        config: weights; zero switches a loss off.
-        predicts: names of the losses that the point's predictions allow.
-        frames: structures by split: those to train and to validate on.
-
-    Raises:
-        BenchError: a weighted label that some structures lack, or no loss left.
-    """
-    predicted = {*predicts}
-    weights, dropped, partial = {}, {}, {}
-    for name, weight in asdict(config).items():
-        if weight and name not in predicted:
-            dropped[name] = "not predicted by this point"
-        elif weight and name == DIPOLE.name and not _any_dipole(frames["train"]):
-            dropped[name] = "no component is defined in the training set"
-        elif weight and name == FERMI_LEVEL.name and not _any_label(frames["train"], name):
-            dropped[name] = "no training structure has one"
-        elif weight:
-            _check_labels(name, frames)
-            weights[name] = weight
-            if name in SOME_HAVE:
-                have = sum(_has_label(atoms, name) for atoms in frames["train"])
-                partial[name] = f"{have} of {len(frames['train'])} training structures"
-    if not weights:
-        raise BenchError("no loss is left to train on.", "Set training.loss.energy=1.")
-    return Losses(weights, dropped, partial)
-
-
-def check_reference_density(
-    model: ModelConfig, direct: bool, frames: Mapping[str, Sequence[ase.Atoms]]
-) -> None:
-    """Refuse to start from reference multipoles that are not there: they would be zeros.
-
-    Args:
-        model: where its iterations start.
-        direct: whether the density is the reference in some epochs.
-        frames: structures by split.
-    """
-    if model.initial_density is Guess.reference:
-        reason, splits = "model.initial_density=reference", tuple(frames)
-        mend = "model.initial_density=local"
-    elif direct:
-        reason, splits = "direct training", ("train",)
-        mend = "training.mode=implicit"
-    else:
-        return
-    for split in splits:
-        missing = _lacking(frames[split], MULTIPOLES.name)
-        if missing:
-            told = _told_missing(MULTIPOLES.name, missing, frames[split], split)
-            raise BenchError(f"{reason} needs {told}", f"Add the label, or: {mend}")
-
-
-def refuse_fixed_fermi_level(model: ModelConfig) -> None:
-    """Labels are energies at fixed charge, and one Fermi level for all of them means nothing."""
-    if model.ensemble is Ensemble.constant_fermi_level:
-        raise BenchError(
-            "model.ensemble=constant_fermi_level: a run is trained and scored on structures of "
-            "given total charge.",
-            "Train at constant charge; BenchCalculator.from_run(FOLDER, chemical_potential=EV) "
-            "holds a level.",
-        )
-
-
-def _any_label(frames: Sequence[ase.Atoms], name: str) -> bool:
-    return any(_has_label(atoms, name) for atoms in frames)
-
-
-def _any_dipole(frames: Sequence[ase.Atoms]) -> bool:
-    return any(any(atoms.info.get(DIPOLE_MASK_KEY, ())) for atoms in frames)
-
-
-def _check_labels(name: str, frames: Mapping[str, Sequence[ase.Atoms]]) -> None:
-    """Refuse a loss on a label that is missing somewhere; a masked dipole is not missing.
-
-    Of labels that some structures may lack, one training structure has to have it.
-    """
-    if name in (TOTAL_CHARGE, STABILITY):
-        return
-    needed = MULTIPOLES.name if name == POTENTIAL.name else name
-    for split, structures in frames.items():
-        missing = _lacking(structures, needed)
-        enough = name in SOME_HAVE and (split != "train" or len(missing) < len(structures))
-        if missing and not enough:
-            raise BenchError(
-                f"the loss on {name} needs {_told_missing(needed, missing, structures, split)}",
-                f"Add the label, or switch the loss off: training.loss.{name}=0",
-            )
-
-
-def _lacking(structures: Sequence[ase.Atoms], name: str) -> list[int]:
-    return [i for i, atoms in enumerate(structures) if not _has_label(atoms, name)]
-
-
-def _told_missing(
-    name: str, missing: Sequence[int], structures: Sequence[ase.Atoms], split: str
-) -> str:
-    return (
-        f"REF_{name}, missing in {len(missing)} of {len(structures)} structures of split {split} "
-        f"(first: index {missing[0]})."
-    )
-
-
-def _has_label(atoms: ase.Atoms, name: str) -> bool:
-    """Whether a structure states the label, and it means something there.
-
-    A dipole without any defined component need not be stated.
-    """
-    present = f"REF_{name}" in atoms.info or f"REF_{name}" in atoms.arrays
-    has_dipole = any(atoms.info.get(DIPOLE_MASK_KEY, (1,)))
-    if name == DIPOLE.name:
-        return present or not has_dipole
-    if name == POLARIZABILITY.name:
-        return present and has_dipole
-    return present and (name != STRESS.name or bool(atoms.pbc.all()))

@@ -3,43 +3,44 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Collection
 from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from bench.train.log import COLUMNS, Row
+from bench.labels.quantities import Part, parts
+from bench.train.log import Row, error_column
 
 LINE_INTERVAL = 30.0  # s between plain lines of a slow run
 LINES = 10  # plain lines of a fast run
 
-# Errors worth a place on the line, with the digits that matter.
-SHOWN = {
-    "valid_energy_rmse": "energy {:.3g}",
-    "valid_forces_rmse": "forces {:.3g}",
-    "valid_multipoles_rmse": "multipoles {:.2g}",
-    "valid_total_charge_rmse": "charge {:.2g}",
-    "valid_dipole_rmse": "dipole {:.2g}",
-}
-NEGLIGIBLE = {"valid_total_charge_rmse": 1e-6}  # e: points that conserve charge exactly
+NEGLIGIBLE = 1e-6  # in shown units: what points have exactly, such as the total charge
 
 
-def describe(row: Row) -> str:
-    """Losses, validation errors with units and SCF health of one epoch."""
+def describe(row: Row, losses: Collection[str]) -> str:
+    """Losses, validation errors with units and SCF health of one epoch.
+
+    Args:
+        row: of the log.
+        losses: names of those that act; the others' errors are left to the log.
+    """
     mode = f"{row['mode']} " if row["mode"] else ""
-    losses = f"{mode}loss {row['train_loss']:.3g}, valid {row['valid_loss']:.3g}"
-    errors = [text for column in SHOWN if (text := _error(column, row.get(column)))]
+    texts = [f"{mode}loss {row['train_loss']:.3g}, valid {row['valid_loss']:.3g}"]
+    taught = (part for quantity, part in parts().values() if quantity.name in losses)
+    errors = [text for part in taught if (text := _error(part, row))]
     scf = row.get("scf_iterations")
     errors += [f"SCF {scf:.1f} iterations"] if scf is not None else []
     unconverged = row.get("scf_unconverged")
     errors += [f"{unconverged} unconverged"] if unconverged else []
-    return " | ".join([losses, *([", ".join(errors)] if errors else [])])
+    return " | ".join([*texts, *([", ".join(errors)] if errors else [])])
 
 
-def _error(column: str, value: float | int | str | None) -> str:
-    if not isinstance(value, float) or value < NEGLIGIBLE.get(column, 0.0):
+def _error(part: Part, row: Row) -> str:
+    value = row.get(error_column(part.name))
+    if not isinstance(value, float) or value < NEGLIGIBLE:
         return ""
-    return f"{SHOWN[column].format(value)} {COLUMNS[column]}"
+    return f"{part.name.replace('_', ' ')} {value:.3g} {part.unit}"
 
 
 def duration(seconds: float) -> str:
@@ -56,11 +57,21 @@ class TrainingProgress:
         console: where to write.
         epochs: of the whole run.
         batches: of an epoch.
+        losses: names of those that act.
         done: steps that an earlier session of the run has made.
     """
 
-    def __init__(self, console: Console, *, epochs: int, batches: int, done: int = 0) -> None:
+    def __init__(
+        self,
+        console: Console,
+        *,
+        epochs: int,
+        batches: int,
+        losses: Collection[str],
+        done: int = 0,
+    ) -> None:
         self._console, self._epochs, self._batches = console, epochs, batches
+        self._losses = losses
         self._first = self._steps = done
         self._start = self._shown = time.monotonic()
         columns = (
@@ -94,11 +105,11 @@ class TrainingProgress:
 
     def epoch(self, row: Row) -> None:
         """An epoch's end with its row of the log."""
-        self._bar.update(self._task, description=describe(row))
+        self._bar.update(self._task, description=describe(row, self._losses))
         if not self._console.is_terminal and self._due(int(row["epoch"] or 0)):
             self._shown = time.monotonic()
             self._console.print(
-                f"epoch {row['epoch']}/{self._epochs} {describe(row)} "
+                f"epoch {row['epoch']}/{self._epochs} {describe(row, self._losses)} "
                 f"| left {duration(self.seconds_left())}",
                 soft_wrap=True,
                 highlight=False,

@@ -9,7 +9,7 @@ from bench.data.batch import GraphSettings, build_graph, collate, make_loader
 from bench.density.geometry import Boundary
 from bench.density.reciprocal import reciprocal_vectors
 from bench.errors import BenchError
-from bench.labels.keys import LABELS
+from bench.labels.quantities import labels
 from tests.structures import bulk, cluster, slab
 
 SETTINGS = GraphSettings((1, 8, 13, 14), 3.0, 1.5, 1.5, torch.float32)
@@ -131,12 +131,13 @@ def test_labels_have_the_shapes_of_predictions(mixed):
         "fermi_level": (3,),
         "stress": (3, 9),
         "polarizability": (3, 9),
+        "total_charge": (3,),
     }
     assert mixed.labels["energy"].tolist() == [a().info["REF_energy"] for a in STRUCTURES.values()]
     assert np.array_equal(mixed.labels["forces"][7:16], bulk().arrays["REF_forces"])
 
 
-@pytest.mark.parametrize("missing", LABELS.values(), ids=lambda label: label.name)
+@pytest.mark.parametrize("missing", labels().values(), ids=lambda label: label.name)
 def test_a_missing_label_is_missing_there_alone(missing):
     make = bulk if missing.name == "stress" else cluster
     atoms = make()
@@ -158,8 +159,21 @@ def test_the_dipole_counts_where_its_mask_does(mixed):
     assert not batch_of(unmasked).has["dipole"].any()
 
 
+@pytest.mark.parametrize("columns", [(6,), (6, 1)])
+def test_charges_may_be_known_without_dipoles(columns):
+    atoms = cluster()
+    charges = atoms.arrays["REF_multipoles"][:, 0]
+    del atoms.arrays["REF_multipoles"]
+    atoms.arrays["REF_multipoles"] = charges.reshape(columns)
+    batch = batch_of(atoms, cluster())
+    assert batch.has["multipoles"].tolist() == [[True, False, False, False], [True] * 4]
+    assert batch.labels["multipoles"][:6, 0].tolist() == charges.tolist()
+    assert batch.labels["multipoles"][:6, 1:].eq(0).all()
+    assert [batch.has_density(l_max).tolist() for l_max in (0, 1)] == [[True, True], [False, True]]
+
+
 def test_stress_is_that_of_a_crystal_and_polarisability_needs_both_dipoles(mixed):
-    assert mixed.has["stress"].tolist() == [False, True, False]
+    assert mixed.has["stress"].tolist() == [[k == 1] * 9 for k in range(3)]
     zz = [*[False] * 8, True]
     assert mixed.has["polarizability"].tolist() == [zz, [False] * 9, [True] * 9]
     strained = slab()

@@ -79,23 +79,35 @@ def test_means_are_over_what_is_defined():
     for atoms, level in zip(frames, (1.0, 2.0, 6.0)):
         atoms.info["REF_fermi_level"] = level
     means = training_means(frames)
-    assert means.dipole == pytest.approx([1.0, -2.0, 5.0])
-    assert means.fermi_level == 3.0
+    assert means.structure["dipole"] == pytest.approx([1.0, -2.0, 5.0])
+    assert means.structure["fermi_level"] == [3.0]
     del frames[2].info["REF_fermi_level"], frames[2].info["REF_dipole"]
-    assert training_means(frames).fermi_level == 1.5
-    assert training_means(frames).dipole == pytest.approx([1.0, -2.0, 5.0])
+    means = training_means(frames)
+    assert means.structure["fermi_level"] == [1.5]
+    assert means.structure["dipole"] == pytest.approx([1.0, -2.0, 5.0])
 
 
-def test_a_component_that_nothing_defines_has_the_mean_zero():
+def test_a_component_that_nothing_defines_has_no_mean():
     atoms = slab()
     atoms.info["REF_dipole"] = np.array([5.0, 5.0, 0.5])
-    assert training_means([atoms]).dipole == [0.0, 0.0, 0.5]
+    assert training_means([atoms]).structure["dipole"] == [None, None, 0.5]
+
+
+def test_charges_without_dipoles_have_means_of_charges_alone():
+    frames = [cluster(), cluster()]
+    charges = frames[0].arrays["REF_multipoles"][:, 0]
+    for atoms, columns in zip(frames, (charges, charges[:, None] + 0.1)):
+        del atoms.arrays["REF_multipoles"]
+        atoms.arrays["REF_multipoles"] = columns
+    oxygen = training_means(frames).element["multipoles"]["8"]
+    assert oxygen[0] == pytest.approx(charges[frames[0].numbers == 8].mean() + 0.05)
+    assert oxygen[1:] == [None] * 3
 
 
 def test_multipoles_are_averaged_by_element_over_labelled_structures():
     frames = [slab(), cluster(), bulk()]
     del frames[2].arrays["REF_multipoles"]
-    means = training_means(frames).multipoles
+    means = training_means(frames).element["multipoles"]
     assert list(means) == ["1", "8", "13"]  # silicon has no label, oxygen has those of the others
     rows = np.concatenate([a.arrays["REF_multipoles"][a.numbers == 8] for a in frames[:2]])
     assert len(rows) == 3 and means["8"] == pytest.approx(rows.mean(0), abs=1e-12)
@@ -106,7 +118,7 @@ def test_a_set_without_labels_has_no_means():
     for key in ("REF_dipole", "REF_fermi_level"):
         del atoms.info[key]
     del atoms.arrays["REF_multipoles"]
-    assert training_means([atoms]) == TrainingMeans(None, None, {})
+    assert training_means([atoms]) == TrainingMeans({}, {})
 
 
 def test_means_survive_json():

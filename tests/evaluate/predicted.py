@@ -10,7 +10,22 @@ import numpy as np
 from bench.data.statistics import TrainingMeans
 from bench.runs.records import Evaluation, MetricRecord
 
-MEANS = TrainingMeans(
+
+def training_means(
+    *,
+    dipole: list[float] | None = None,
+    fermi_level: float | None = None,
+    multipoles: dict[str, list[float]] | None = None,
+) -> TrainingMeans:
+    """Means of what is given."""
+    structure = {"dipole": dipole, "fermi_level": None if fermi_level is None else [fermi_level]}
+    return TrainingMeans(
+        {name: row for name, row in structure.items() if row is not None},
+        {} if multipoles is None else {"multipoles": multipoles},
+    )
+
+
+MEANS = training_means(
     dipole=[0.0, 0.0, 0.5], fermi_level=1.0, multipoles={"78": [0.1, 0.0, 0.0, 0.2]}
 )
 SLAB = (True, True, False)

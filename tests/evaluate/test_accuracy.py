@@ -4,7 +4,7 @@ import pytest
 from bench.data.statistics import TrainingMeans
 from bench.errors import BenchError
 from bench.evaluate.accuracy import accuracy
-from tests.evaluate.predicted import MEANS, frame, only, solved, value
+from tests.evaluate.predicted import MEANS, frame, only, solved, training_means, value
 
 
 def test_energy_is_per_atom_and_above_the_baseline() -> None:
@@ -66,6 +66,18 @@ def test_charges_without_dipoles_leave_the_dipoles_unpredicted(shape: tuple[int,
     result = accuracy([atoms], MEANS)
     assert value(result, "charges_mae") == pytest.approx(0.1)
     assert result.absent["atomic_dipoles_rmse"] == "not predicted"
+
+
+@pytest.mark.parametrize("shape", [(2, 1), (2,)])
+def test_what_is_not_labelled_is_not_scored(shape: tuple[int, ...]) -> None:
+    """Reference charges without atomic dipoles: the predicted dipoles count in no error."""
+    atoms = frame()
+    del atoms.arrays["REF_multipoles"]
+    atoms.arrays["REF_multipoles"] = np.array([0.2, -0.2]).reshape(shape)
+    atoms.arrays["PRED_multipoles"] = np.array([[0.1, 9.0, 9.0, 9.0], [-0.1, 9.0, 9.0, 9.0]])
+    result = accuracy([atoms], MEANS)
+    assert value(result, "charges_mae") == pytest.approx(0.1)
+    assert result.absent["atomic_dipoles_rmse"] == "no reference in the test set"
 
 
 def test_total_charge_and_fermi_level() -> None:
@@ -166,9 +178,9 @@ def test_a_subset_without_structures_is_named() -> None:
 @pytest.mark.parametrize(
     ("means", "metric"),
     [
-        (TrainingMeans(None, 0.0, {"78": [0.0] * 4}), "dipole_mae_of_mean"),
-        (TrainingMeans([0.0] * 3, None, {"78": [0.0] * 4}), "fermi_level_rmse_of_mean"),
-        (TrainingMeans([0.0] * 3, 0.0, {"8": [0.0] * 4}), "charges_rmse_of_mean"),
+        (training_means(fermi_level=0.0, multipoles={"78": [0.0] * 4}), "dipole_mae_of_mean"),
+        (training_means(dipole=[0.0] * 3), "fermi_level_rmse_of_mean"),
+        (training_means(fermi_level=0.0, multipoles={"8": [0.0] * 4}), "charges_rmse_of_mean"),
     ],
 )
 def test_a_missing_training_mean_is_said(means: TrainingMeans, metric: str) -> None:

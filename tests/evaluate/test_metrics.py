@@ -10,6 +10,7 @@ from bench.errors import BenchError
 from bench.evaluate.metrics import evaluate
 from bench.evaluate.registry import METRICS, MetricInfo
 from bench.evaluate.rescore import rescore, rescored
+from bench.labels.quantities import DIPOLE, FERMI_LEVEL, MULTIPOLES
 from bench.runs.records import SCHEMA_VERSION
 from tests.evaluate.predicted import MEANS, frame, solved, value
 from tests.report.synthetic import predict, reference
@@ -51,13 +52,11 @@ def test_predicting_the_mean_scores_like_the_mean(real) -> None:
     lazy = [a.copy() for a in frames]
     for atoms in lazy:
         atoms.info["PRED_energy"] = atoms.info["BASELINE_energy"]
-        atoms.info["PRED_fermi_level"] = means.fermi_level
         atoms.arrays["PRED_forces"] = np.zeros((len(atoms), 3))
-        atoms.arrays["PRED_multipoles"] = np.array(
-            [means.multipoles[str(z)] for z in atoms.numbers]
-        )
-        if means.dipole:
-            atoms.info["PRED_dipole"] = np.array(means.dipole)
+        atoms.arrays["PRED_multipoles"] = means.of(atoms, MULTIPOLES)
+        for quantity in (FERMI_LEVEL, DIPOLE):
+            if (mean := means.of(atoms, quantity)) is not None:
+                atoms.info[quantity.predicted_key] = mean
     evaluation = evaluate(lazy, means)
     checked = 0
     for entry in evaluation.records:

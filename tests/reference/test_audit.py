@@ -248,13 +248,14 @@ def test_robust_deviation_ignores_the_outlier():
 def test_tables_count_and_measure():
     structures = frames()
     assert counts_table(structures).row_count == 1
-    values = {
-        name: (unit, numbers, count) for name, unit, numbers, count in label_values(structures)
-    }
-    assert values["atomic charge"][0] == "e" and len(values["atomic charge"][1]) == 20
-    assert values["dipole along z"][1] == pytest.approx([0.3, 0.4, 0.5, 0.6])
+    values = {one.name: one for one in label_values(structures)}
+    charges = values["atomic charges"]
+    assert (charges.unit, len(charges.numbers), charges.structures) == ("e", 20, 4)
+    assert values["dipole"].numbers == pytest.approx([0.3, 0.4, 0.5, 0.6])
     energies = np.array([a.info["REF_energy"] for a in structures])
-    assert values["energy less E0, per atom"][1] == pytest.approx((energies - energies.mean()) / 5)
+    above = 1000.0 * (energies - energies.mean()) / 5
+    assert values["energy less E0, per atom"].numbers == pytest.approx(above)
+    assert values["energy less E0, per atom"].unit == "meV/atom"
 
 
 @pytest.mark.parametrize("words", [["audti"], ["audit"], ["audit", "system=al", "figrue=a"]])

@@ -75,19 +75,20 @@ def test_parity_shows_every_value_and_the_metrics_error(slab_run) -> None:
     assert_every_panel_is_drawn_and_labelled(figure)
     atoms = sum(map(len, frames))
     metals = sum("REF_fermi_level" in frame.info for frame in frames)
-    counts = [len(frames), 3 * atoms, atoms, atoms, len(frames), metals]
-    assert [points(figure, k) for k in range(6)] == counts
+    counts = [len(frames), 3 * atoms, atoms, 3 * atoms, len(frames), metals, atoms]
+    assert [points(figure, k) for k in range(7)] == counts
     value = {
         r["name"]: r["value"] for r in load_metrics(slab_run)["metrics"] if r["subset"] == "all"
     }
     titles = [axes.get_title() for axes in figure.axes]
     assert titles == [
         f"RMSE {value['energy_rmse']:.3g} meV/atom",
-        f"RMSE {value['forces_rmse'] / 1000:.3g} eV/Å",
+        f"RMSE {value['forces_rmse']:.3g} meV/Å",
         f"RMSE {value['charges_rmse']:.3g} e",
-        f"RMSE {value['potential_rmse']:.3g} V",
+        f"RMSE {value['atomic_dipoles_rmse']:.3g} e Å",
         f"RMSE {value['dipole_rmse']:.3g} e Å",
         f"RMSE {value['fermi_level_rmse']:.3g} eV",
+        f"RMSE {value['potential_rmse']:.3g} V",
     ]
 
 
@@ -96,7 +97,7 @@ def test_parity_has_panels_for_what_is_predicted(bulk_run) -> None:
     for atoms in frames:
         del atoms.arrays["PRED_multipoles"], atoms.arrays["PRED_electrostatic_potential"]
     figure = parity_figure(frames, "title")
-    assert [axes.get_ylabel() for axes in figure.axes] == ["model (meV/atom)", "model (eV/Å)"]
+    assert [axes.get_ylabel() for axes in figure.axes] == ["model (meV/atom)", "model (meV/Å)"]
 
 
 def test_parity_leaves_out_the_unsound_and_says_so(spoilt_run) -> None:
@@ -169,8 +170,12 @@ def test_learning_curves_come_from_the_log(slab_run) -> None:
     assert np.isnan(log.columns["valid_loss"][5])
     figure = learning_curves(log, "title")
     assert_every_panel_is_drawn_and_labelled(figure)
-    labels = [axes.get_ylabel() for axes in figure.axes]
-    assert labels == ["loss", "energy RMSE (meV/atom)", "force RMSE (meV/Å)", "learning rate"]
+    assert [axes.get_ylabel() for axes in figure.axes] == [
+        "loss",
+        "energy above baseline RMSE (meV/atom)",
+        "force components RMSE (meV/Å)",
+        "learning rate",
+    ]
     assert [text.get_text().strip() for text in figure.axes[0].texts] == ["direct", "implicit"]
     change = figure.axes[0].lines[-1].get_xdata()
     assert list(change) == [3.5, 3.5]

@@ -54,7 +54,8 @@ def test_a_heading_that_is_none_is_told(log_of):
     [
         ("train_loss", "loss"),
         ("valid_loss", "loss"),
-        ("valid_multipoles_rmse", "multipole RMSE (e, e Å)"),
+        ("valid_charges_rmse", "atomic charges RMSE (e)"),
+        ("valid_atomic_dipoles_rmse", "atomic dipoles RMSE (e Å)"),
         ("valid_dipole_rmse", "dipole RMSE (e Å)"),
         ("valid_fermi_level_rmse", "Fermi level RMSE (eV)"),
         ("learning_rate", "learning rate"),

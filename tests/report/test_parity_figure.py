@@ -30,19 +30,23 @@ def test_energies_are_per_atom_above_the_baseline_by_subset():
     assert points["interface"] == (pytest.approx([100.0]), pytest.approx([101.0]))
 
 
-def test_forces_are_in_electronvolt_and_charges_are_named_by_element():
+def test_values_are_in_the_units_of_the_metrics_and_named_by_element():
     atoms = slab()
     for name in ("forces", "multipoles"):
         atoms.arrays[f"PRED_{name}"] = atoms.arrays[f"REF_{name}"] + 0.5
     atoms.info |= {"BASELINE_energy": 0.0}
     figure = parity_figure([atoms], "title")
-    assert panel_names(figure) == ["force components", "atomic charges"]
-    for panel, name, components in ((0, "forces", 3), (1, "multipoles", 1)):
+    assert panel_names(figure) == ["force components", "atomic charges", "atomic dipoles"]
+    for panel, name, components, factor in (
+        (0, "forces", slice(3), 1000.0),
+        (1, "multipoles", slice(1), 1.0),
+        (2, "multipoles", slice(1, 4), 1.0),
+    ):
         points = drawn(figure, panel)
         assert list(points) == ["Al", "H", "O"]
-        values = atoms.arrays[f"REF_{name}"][atoms.numbers == 1][:, :components].ravel()
-        assert points["H"] == (pytest.approx(values), pytest.approx(values + 0.5))
-    assert figure.axes[0].get_title() == "RMSE 0.5 eV/Å"
+        values = factor * atoms.arrays[f"REF_{name}"][atoms.numbers == 1][:, components].ravel()
+        assert points["H"] == (pytest.approx(values), pytest.approx(values + 0.5 * factor))
+    assert figure.axes[0].get_title() == "RMSE 500 meV/Å"
 
 
 def test_charges_alone_are_enough():
@@ -55,8 +59,8 @@ def test_charges_alone_are_enough():
 
 def test_only_defined_components_of_a_dipole_are_drawn():
     figure = parity_figure([frame(dipole=(0.5, 0.7)), frame()], "title")
-    assert drawn(figure, 3) == {"interface": ([0.5], [0.7])}
-    assert figure.axes[3].get_title() == "RMSE 0.2 e Å"
+    assert drawn(figure, 4) == {"interface": ([0.5], [0.7])}
+    assert figure.axes[4].get_title() == "RMSE 0.2 e Å"
 
 
 def test_a_dipole_that_is_defined_nowhere_has_no_panel():
@@ -65,6 +69,7 @@ def test_a_dipole_that_is_defined_nowhere_has_no_panel():
         "energy above baseline",
         "force components",
         "atomic charges",
+        "atomic dipoles",
         "Fermi level",
     ]
 

@@ -12,6 +12,7 @@ from bench.train import progress
 from bench.train.log import COLUMNS, Row, heading, to_csv
 from bench.train.progress import TrainingProgress, describe, duration
 
+ACTING = ("energy", "forces", "multipoles", "total_charge", "dipole")
 ROW: Row = {
     "epoch": 3,
     "mode": "implicit",
@@ -19,7 +20,7 @@ ROW: Row = {
     "valid_loss": float("nan"),
     "valid_energy_rmse": 5.1234,
     "valid_forces_rmse": 120.4,
-    "valid_multipoles_rmse": 0.0123,
+    "valid_charges_rmse": 0.0123,
     "valid_total_charge_rmse": 1e-16,
     "valid_dipole_rmse": None,
     "scf_iterations": 1.0,
@@ -46,12 +47,18 @@ def test_csv_has_one_row_per_epoch_and_empty_cells_for_what_is_not_predicted() -
 
 
 def test_description_names_units_and_unconverged_structures() -> None:
-    text = describe(ROW)
-    for part in ("5.12 meV/atom", "120 meV/Å", "0.012 e, e Å", "1.0 iterations", "2 unconverged"):
+    text = describe(ROW, ACTING)
+    for part in (
+        "5.12 meV/atom",
+        "120 meV/Å",
+        "charges 0.0123 e",
+        "1.0 iterations",
+        "2 unconverged",
+    ):
         assert part in text
-    assert "charge" not in text  # conserved exactly: nothing to look at
+    assert "total charge" not in text  # conserved exactly: nothing to look at
     assert text.startswith("implicit loss 1.25")
-    assert describe({**ROW, "mode": None}).startswith("loss 1.25")
+    assert describe({**ROW, "mode": None}, ACTING).startswith("loss 1.25")
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0.4, "0:00"), (65.0, "1:05"), (3723.0, "1:02:03")])
@@ -61,7 +68,7 @@ def test_duration(seconds: float, text: str) -> None:
 
 def lines(epochs: int, *, terminal: bool = False) -> list[str]:
     console = Console(file=io.StringIO(), width=200, force_terminal=terminal)
-    with TrainingProgress(console, epochs=epochs, batches=2) as shown:
+    with TrainingProgress(console, epochs=epochs, batches=2, losses=ACTING) as shown:
         for epoch in range(1, epochs + 1):
             shown.step()
             shown.step()
@@ -88,7 +95,7 @@ def test_a_terminal_gets_a_bar() -> None:
 
 
 def test_time_left_counts_the_steps_of_this_session_only() -> None:
-    shown = TrainingProgress(Console(file=io.StringIO()), epochs=10, batches=10, done=50)
+    shown = TrainingProgress(Console(file=io.StringIO()), epochs=10, batches=10, losses=(), done=50)
     for _ in range(25):
         shown.step()
     shown._start -= 50.0  # 25 steps in 50 s: 25 steps more

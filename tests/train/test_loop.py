@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench.config.schema import Ensemble, Guess, LossWeights, Mode, ModelConfig, RunConfig
+from bench.config.schema import Ensemble, LossWeights, Mode, ModelConfig, RunConfig
 from bench.errors import BenchError
 from bench.models.registry import build_model
 from bench.runs.folder import RunFolder
@@ -19,7 +19,7 @@ from bench.signals import Interrupted
 from bench.train import loop
 from bench.train.checkpoint import BEST, LAST, load_best, read_checkpoint
 from bench.train.loop import Trainer
-from bench.train.losses import check_reference_density, refuse_fixed_fermi_level
+from bench.train.targets import refuse_fixed_fermi_level
 from tests.models.test_points import batch_of, build, tiny_config
 from tests.structures import cluster, labelled, slab
 from tests.train.toy import ToyPoint, dataset, frames, run_config, taught, train_toy
@@ -284,7 +284,7 @@ def test_potentials_and_polarisabilities_are_learned(tmp_path: Path, name: str) 
     assert "polarizability is a label of 2 of 2 training structures" in text
     found = rows(tmp_path)
     assert float(found[-1]["valid_loss"]) < 0.5 * float(found[0]["valid_loss"])
-    for column in ("valid_electrostatic_potential_rmse [V]", "valid_polarizability_rmse [e Å²/V]"):
+    for column in ("valid_potential_rmse [V]", "valid_polarizability_rmse [e Å²/V]"):
         assert all(float(row[column]) > 0.0 for row in found)
 
 
@@ -307,14 +307,6 @@ def test_direct_training_needs_a_reference_density(tmp_path: Path, mode: Mode) -
         train_toy(tmp_path, ToyPoint(), data, **options)
     assert "training.mode=implicit" in error.value.mend
     train_toy(tmp_path, ToyPoint(), data, **{**options, "mode": Mode.implicit})
-
-
-def test_a_first_guess_from_the_reference_needs_it_everywhere() -> None:
-    data, model = dataset(), ModelConfig(name="scf_qeq", initial_density=Guess.reference)
-    check_reference_density(model, False, data.frames)
-    del data.frames["test"][0].arrays["REF_multipoles"]
-    with pytest.raises(BenchError, match=r"initial_density=reference needs .* of split test"):
-        check_reference_density(model, False, data.frames)
 
 
 def test_a_fixed_fermi_level_is_for_calculators(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from rich.console import Console
 from bench.train import progress
 from bench.train.progress import TrainingProgress, describe, duration
 
+ACTING = ("energy", "forces", "total_charge", "dipole")
 ROW = {"epoch": 1, "mode": "direct", "train_loss": 0.5, "valid_loss": 0.25}
 
 
@@ -23,9 +24,9 @@ def plain(width=200):
         ({"mode": ""}, "loss 0.5, valid 0.25"),
         ({"train_loss": math.nan}, "direct loss nan, valid 0.25"),
         ({"valid_energy_rmse": math.nan}, "direct loss 0.5, valid 0.25 | energy nan meV/atom"),
-        ({"valid_energy_rmse": 0.0}, "direct loss 0.5, valid 0.25 | energy 0 meV/atom"),
+        ({"valid_energy_rmse": 0.25}, "direct loss 0.5, valid 0.25 | energy 0.25 meV/atom"),
         ({"valid_total_charge_rmse": 0.99e-6}, "direct loss 0.5, valid 0.25"),
-        ({"valid_total_charge_rmse": 2e-6}, "direct loss 0.5, valid 0.25 | charge 2e-06 e"),
+        ({"valid_total_charge_rmse": 2e-6}, "direct loss 0.5, valid 0.25 | total charge 2e-06 e"),
         ({"valid_fermi_level_rmse": 1.0}, "direct loss 0.5, valid 0.25"),
         (
             {"scf_iterations": 12.34, "scf_unconverged": 0},
@@ -33,12 +34,12 @@ def plain(width=200):
         ),
         (
             {"valid_dipole_rmse": 0.1234, "scf_iterations": 0.0, "scf_unconverged": 3},
-            "direct loss 0.5, valid 0.25 | dipole 0.12 e Å, SCF 0.0 iterations, 3 unconverged",
+            "direct loss 0.5, valid 0.25 | dipole 0.123 e Å, SCF 0.0 iterations, 3 unconverged",
         ),
     ],
 )
 def test_a_line_shows_what_there_is_and_hides_no_nan(more, text):
-    assert describe({**ROW, **more}) == text
+    assert describe({**ROW, **more}, ACTING) == text
 
 
 @pytest.mark.parametrize(
@@ -56,7 +57,7 @@ def test_time_left_follows_from_the_mean_step(monkeypatch, done, steps, expected
     """30 s for the steps of this session; before the first one, one step is assumed."""
     now = [0.0]
     monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
-    shown = TrainingProgress(plain(), epochs=20, batches=5, done=done)
+    shown = TrainingProgress(plain(), epochs=20, batches=5, losses=ACTING, done=done)
     now[0] = 30.0
     for _ in range(steps):
         shown.step()
@@ -65,7 +66,7 @@ def test_time_left_follows_from_the_mean_step(monkeypatch, done, steps, expected
 
 def test_a_resumed_run_counts_on():
     console = plain()
-    with TrainingProgress(console, epochs=3, batches=1, done=2) as shown:
+    with TrainingProgress(console, epochs=3, batches=1, losses=ACTING, done=2) as shown:
         shown.step()
         shown.epoch({**ROW, "epoch": 3})
     (line,) = console.file.getvalue().splitlines()
@@ -74,7 +75,7 @@ def test_a_resumed_run_counts_on():
 
 def test_a_long_line_is_not_broken_and_brackets_are_kept():
     console = plain(width=40)
-    with TrainingProgress(console, epochs=1, batches=1) as shown:
+    with TrainingProgress(console, epochs=1, batches=1, losses=ACTING) as shown:
         shown.step()
         shown.epoch({**ROW, "mode": "[bold]staged", "valid_forces_rmse": 120.4})
     (line,) = console.file.getvalue().splitlines()
@@ -84,7 +85,7 @@ def test_a_long_line_is_not_broken_and_brackets_are_kept():
 def test_lines_come_after_the_interval(monkeypatch):
     now, console = [0.0], plain()
     monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
-    with TrainingProgress(console, epochs=1000, batches=1) as shown:
+    with TrainingProgress(console, epochs=1000, batches=1, losses=ACTING) as shown:
         for epoch in range(1, 8):
             now[0] += 12.0
             shown.step()
@@ -95,7 +96,7 @@ def test_lines_come_after_the_interval(monkeypatch):
 
 def test_the_bar_goes_with_an_error():
     console = Console(file=io.StringIO(), width=120, force_terminal=True)
-    shown = TrainingProgress(console, epochs=4, batches=2)
+    shown = TrainingProgress(console, epochs=4, batches=2, losses=ACTING)
     with pytest.raises(ValueError, match="spoilt"), shown:
         shown.step()
         raise ValueError("spoilt")
