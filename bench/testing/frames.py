@@ -7,6 +7,22 @@ import numpy as np
 from ase.build import fcc111, molecule
 from ase.spacegroup import crystal
 
+from bench.labels.keys import (
+    DIPOLE_MASK_KEY,
+    ELECTRIC_FIELD_KEY,
+    MULTIPLICITY_KEY,
+    TOTAL_CHARGE_KEY,
+)
+from bench.labels.quantities import (
+    DIPOLE,
+    ENERGY,
+    FERMI_LEVEL,
+    FORCES,
+    MULTIPOLES,
+    POLARIZABILITY,
+    STRESS,
+)
+
 
 def slab(*, field: float = 0.2, height: float = 22.0) -> ase.Atoms:
     """Two layers of Al(111) with one water, 7 atoms, in a field along z."""
@@ -58,16 +74,16 @@ def labelled(
     multipoles[:, 0] += charge / len(labels) - multipoles[:, 0].mean()
     open_axes = ~labels.pbc & (labels.pbc.sum() < 3)
     cartesian = multipoles[:, 0] @ labels.positions + multipoles[:, [3, 1, 2]].sum(0)
-    labels.arrays["REF_multipoles"] = multipoles
-    labels.arrays["REF_forces"] = random.normal(size=(len(labels), 3))
+    labels.arrays[MULTIPOLES.reference_key] = multipoles
+    labels.arrays[FORCES.reference_key] = random.normal(size=(len(labels), 3))
     labels.info |= {
-        "REF_energy": -100.0 * len(labels) + random.normal(),
-        "REF_dipole": np.where(open_axes, cartesian, 0.0),
-        "dipole_mask": open_axes.astype(int),
-        "REF_fermi_level": random.normal(),
-        "electric_field": np.array(field, dtype=float),
-        "total_charge": charge,
-        "multiplicity": 1,
+        ENERGY.reference_key: -100.0 * len(labels) + random.normal(),
+        DIPOLE.reference_key: np.where(open_axes, cartesian, 0.0),
+        DIPOLE_MASK_KEY: open_axes.astype(int),
+        FERMI_LEVEL.reference_key: random.normal(),
+        ELECTRIC_FIELD_KEY: np.array(field, dtype=float),
+        TOTAL_CHARGE_KEY: charge,
+        MULTIPLICITY_KEY: 1,
         "uid": f"t{seed}",
         "group": f"g{seed}",
         "subset": "made_up",
@@ -75,6 +91,6 @@ def labelled(
         "trajectory": f"trajectory{seed}",
     }
     tensor = random.normal(size=(3, 3))
-    kind = "REF_polarizability" if open_axes.any() else "REF_stress"
-    labels.info[kind] = tensor + tensor.T
+    kind = POLARIZABILITY if open_axes.any() else STRESS
+    labels.info[kind.reference_key] = tensor + tensor.T
     return labels

@@ -18,6 +18,7 @@ from bench.density.constants import COULOMB_CONSTANT
 from bench.errors import BenchError
 from bench.inference.calculator import at_chemical_potential
 from bench.labels.keys import ENERGY_PARTS
+from bench.labels.quantities import MULTIPOLES
 from bench.models.base import Point
 from bench.testing.batches import assert_alone_and_together_are_equal
 from bench.testing.frames import bulk, cluster, slab
@@ -211,7 +212,7 @@ class PointTests:
         expected = expected - atoms.positions @ [0.1, -0.2, 0.3]
         assert potential - potential.mean() == pytest.approx(expected - expected.mean(), abs=1e-9)
         told = np.arange(4) < prediction.multipoles.shape[1]
-        error = p - told * atoms.arrays["REF_multipoles"]
+        error = p - told * atoms.arrays[MULTIPOLES.reference_key]
         expected = gaussian_potential(atoms.positions, error, sigma=SIGMA)
         assert prediction.potential_error.numpy() == pytest.approx(expected, abs=1e-9)
 
@@ -267,7 +268,7 @@ class PointTests:
         solved = predict(model, *frames).multipoles.numpy()
         ends = np.cumsum([len(atoms) for atoms in frames])[:-1]
         for atoms, multipoles in zip(frames, np.split(solved, ends)):
-            atoms.arrays["REF_multipoles"] = multipoles
+            atoms.arrays[MULTIPOLES.reference_key] = multipoles
         residual = predict(model, *frames, mode=Mode.direct).density_residual
         assert float(residual.abs().max()) < 1e-9
 
