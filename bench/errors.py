@@ -21,6 +21,30 @@ class BenchError(Exception):
         self.mend = mend
 
 
+class RunFailed(Exception):
+    """A run that ended without numbers, through no mistake of the user's: exit code 1.
+
+    Args:
+        reason: one line.
+    """
+
+    status = "failed"
+
+    def __str__(self) -> str:
+        return f"{self.status}: {super().__str__()}"
+
+    @property
+    def reason(self) -> str:
+        """Why, without the status."""
+        return super().__str__()
+
+
+class Diverged(RunFailed):
+    """Training left the finite numbers; the same command would do so again."""
+
+    status = "diverged"
+
+
 def nearest(name: str, allowed: Iterable[str]) -> str:
     """The allowed names, the one most alike first: ``did you mean 'x'? allowed: ...``."""
     allowed = sorted(allowed)

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import yaml
-from ase.io import write
 from rich.console import Console
 
 from bench.config.schema import RunConfig
 from bench.data.dataset import dataset_checksum, load_dataset
 from bench.data.statistics import training_means
+from bench.errors import Diverged
 from bench.evaluate.metrics import evaluate
 from bench.inference.predict import predict_frames
 from bench.models.registry import build_model, completed
 from bench.report.figures import draw_figures
 from bench.report.table import metrics_table
-from bench.runs.folder import Diverged, RunFailed, RunFolder, Status
-from bench.runs.identity import Identity, identify, plain
+from bench.runs.folder import RunFolder, Status
+from bench.runs.identity import Identity, identify
 from bench.runs.provenance import session
+from bench.runs.recording import recording
 from bench.runs.wandb_mirror import mirrored
 from bench.train.loop import train
 
@@ -28,40 +28,48 @@ def run(config: RunConfig) -> Path:
 
     Raises:
         BenchError: the user's mistake.
-        RunFailed: the run diverged or failed; its folder says why.
+        RunFailed: the run diverged or failed; its folder, printed last, says why.
         KeyboardInterrupt: interrupted with everything saved; the same call resumes it.
     """
     console = Console(highlight=False, markup=False, soft_wrap=True)
     config = completed(config)
     identity = identify(config, dataset_checksum(config.system))
     folder = RunFolder.of(config, identity.run_id)
-    if folder.status is Status.diverged:
-        raise RunFailed(Status.diverged, folder.reason, folder.path)
-    if folder.status is Status.done:
-        console.print("This run is finished already; nothing is repeated.")
-    else:
-        compute(config, identity, folder, console)
-    console.print(metrics_table(folder.path))
-    console.print(str(folder.path))
+    try:
+        status, reason = folder.read_status()
+        if status is Status.diverged:
+            raise Diverged(reason)
+        if status is Status.done:
+            console.print("This run is finished already; nothing is repeated.")
+        else:
+            compute(config, identity, folder, console)
+        console.print(metrics_table(folder))
+    finally:
+        if folder.path.is_dir():
+            console.print(str(folder.path))
     return folder.path
 
 
 def compute(config: RunConfig, identity: Identity, folder: RunFolder, console: Console) -> None:
-    """data → model → train → evaluate → write."""
+    """data → model → train → predict → evaluate → write."""
     dataset = load_dataset(config.system)
     console.print("\n".join(dataset.summary()))
     model = build_model(config, dataset)
-    with folder.recording():
-        folder.write_text("config.yaml", yaml.safe_dump(plain(config), sort_keys=False))
-        folder.write_json("facts.json", model.facts.to_dict())
-        with session(folder, identity, config) as this, mirrored(folder, config):
-            outcome = train(model, dataset, config, folder, console)
-            if outcome.status == "diverged":
-                raise Diverged(outcome.reason)
+    with recording(folder):
+        folder.write_config(config)
+        folder.write_facts(model.facts)
+        with (
+            session(folder, identity, config, model.num_parameters) as this,
+            mirrored(folder, config) as mirror,
+        ):
+            files = folder.training_files
+            train(model, dataset, config, files, console, on_epoch=mirror.epoch)
             means = training_means(dataset.frames["train"])
-            folder.write_json("training_means.json", means.to_dict())
+            folder.write_means(means)
             test = dataset.frames["test"]
             frames = predict_frames(model, test, batch_size=config.training.batch_size)
-            folder.write_with("predictions.extxyz", lambda path: write(path, frames))
-            folder.write_json("metrics.json", evaluate(frames, means).to_dict(this.run()))
-            draw_figures(folder.path)
+            folder.write_predictions(frames)
+            metrics = evaluate(frames, means).to_dict(this.run())
+            folder.write_metrics(metrics)
+            mirror.metrics(metrics)
+            draw_figures(folder)

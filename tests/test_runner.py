@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import ase
@@ -14,12 +15,13 @@ from bench.cli import main
 from bench.config.compose import compose
 from bench.config.schema import RunConfig
 from bench.data.statistics import Baseline, TrainingMeans
-from bench.errors import BenchError
-from bench.inference.load import load_facts
+from bench.errors import BenchError, Diverged, RunFailed
+from bench.evaluate.record import record
 from bench.models.facts import TrainingFacts
-from bench.runs.folder import Diverged, RunFailed, RunFolder, Status
-from bench.runs.records import Evaluation, record
+from bench.runs.folder import RunFolder, Status
+from bench.runs.records import Evaluation
 from bench.signals import Interrupted
+from bench.storage import write_tensors
 
 METRICS_RUN_KEYS = {
     "id",
@@ -31,7 +33,9 @@ METRICS_RUN_KEYS = {
     "code_version",
     "packages",
     "hardware",
+    "parameters",
     "seconds",
+    "cpu_seconds",
 }
 
 FACTS = TrainingFacts(
@@ -48,7 +52,7 @@ class Rooms:
 
     def __init__(self, monkeypatch):
         self.trained, self.evaluated, self.drawn = [], 0, 0
-        self.training = lambda folder: SimpleNamespace(status="done", reason="2 epochs")
+        self.training = lambda files: None
         atoms = ase.Atoms("H2", positions=[[0, 0, 0], [0, 0, 0.74]])
         self.dataset = SimpleNamespace(
             frames={"train": [atoms], "valid": [], "test": [atoms, atoms]},
@@ -57,28 +61,26 @@ class Rooms:
         rooms = {
             "dataset_checksum": lambda system: "d" * 64,
             "load_dataset": lambda system: self.dataset,
-            "build_model": lambda config, dataset: SimpleNamespace(facts=FACTS),
+            "build_model": lambda config, dataset: SimpleNamespace(facts=FACTS, num_parameters=7),
             "train": self.train,
             "training_means": lambda frames: TrainingMeans({"dipole": [0.0, 0.0, 0.5]}, {}),
             "predict_frames": lambda model, frames, batch_size: [a.copy() for a in frames],
             "evaluate": self.evaluate,
             "draw_figures": self.draw,
-            "metrics_table": lambda path: json.loads((path / "metrics.json").read_text())[
-                "metrics"
-            ],
+            "metrics_table": lambda folder: folder.read_metrics()["metrics"],
         }
         for name, room in rooms.items():
             monkeypatch.setattr(runner, name, room)
 
-    def train(self, model, dataset, config, folder, console):
-        self.trained.append((folder.path / "config.yaml").read_text())
-        return self.training(folder)
+    def train(self, model, dataset, config, files, console, *, on_epoch):
+        self.trained.append((files.log.parent / "config.yaml").read_text())
+        self.training(files)
 
     def evaluate(self, frames, means):
         self.evaluated += 1
         return Evaluation([record("forces_rmse", 42.0, n=len(frames))], {"dipole_rmse": "why"})
 
-    def draw(self, path):
+    def draw(self, folder):
         self.drawn += 1
 
 
@@ -98,9 +100,8 @@ def test_a_run_leaves_everything_a_reader_needs(rooms, config, capsys):
     assert path.parent.parts[-3:] == ("results", "pt_water", "scf_qeq")
     assert RunFolder(path).status is Status.done
     assert len(read(path / "predictions.extxyz", ":")) == 2
-    assert load_facts(path) == FACTS
-    means = json.loads((path / "training_means.json").read_text())
-    assert means["structure"]["dipole"] == [0.0, 0.0, 0.5]
+    assert RunFolder(path).read_facts() == FACTS
+    assert RunFolder(path).read_means().structure["dipole"] == [0.0, 0.0, 0.5]
     metrics = json.loads((path / "metrics.json").read_text())
     assert metrics["run"].keys() == METRICS_RUN_KEYS
     assert (metrics["run"]["id"], metrics["run"]["seed"]) == (path.name, 3)
@@ -144,8 +145,8 @@ def test_another_seed_is_another_run(rooms, config):
 
 
 def test_an_interrupted_run_resumes_in_its_folder(rooms, config):
-    def stop(folder):
-        (folder.checkpoints / "last.pt").touch()
+    def stop(files):
+        write_tensors(files.last, {})
         raise Interrupted("SIGTERM after epoch 1")
 
     finish, rooms.training = rooms.training, stop
@@ -155,9 +156,9 @@ def test_an_interrupted_run_resumes_in_its_folder(rooms, config):
     assert RunFolder(path).status is Status.interrupted
     assert "epoch 1" in RunFolder(path).reason
 
-    def resume(folder):
-        assert (folder.checkpoints / "last.pt").exists()
-        return finish(folder)
+    def resume(files):
+        assert files.last.exists()
+        finish(files)
 
     rooms.training = resume
     assert runner.run(config) == path
@@ -166,39 +167,36 @@ def test_an_interrupted_run_resumes_in_its_folder(rooms, config):
 
 
 def config_root(config):
-    from pathlib import Path
-
     return Path(config.results_dir)
 
 
 def raising(error):
-    def training(folder):
+    def training(files):
         raise error
 
     return training
 
 
-def test_a_failed_run_says_why_and_is_tried_again(rooms, config):
+def test_a_failed_run_says_why_and_where_and_is_tried_again(rooms, config, capsys):
     finish, rooms.training = rooms.training, raising(ZeroDivisionError("no atoms"))
-    with pytest.raises(RunFailed, match="ZeroDivisionError: no atoms") as failure:
+    with pytest.raises(RunFailed, match="ZeroDivisionError: no atoms"):
         runner.run(config)
-    assert RunFolder(failure.value.folder).status is Status.failed
-    assert "Traceback" in (failure.value.folder / "error.log").read_text()
+    path = Path(capsys.readouterr().out.splitlines()[-1])
+    assert RunFolder(path).status is Status.failed
+    assert "Traceback" in (path / "error.log").read_text()
     rooms.training = finish
-    assert runner.run(config) == failure.value.folder
-    assert RunFolder(failure.value.folder).status is Status.done
+    assert runner.run(config) == path
+    assert RunFolder(path).status is Status.done
 
 
-@pytest.mark.parametrize("how", ["returned", "raised"])
-def test_a_diverged_run_has_no_metrics_and_is_not_repeated(rooms, config, how):
-    outcome = SimpleNamespace(status="diverged", reason="loss nan in epoch 2")
-    rooms.training = lambda folder: outcome
-    if how == "raised":
-        rooms.training = raising(Diverged(outcome.reason))
+def test_a_diverged_run_has_no_metrics_and_is_not_repeated(rooms, config, capsys):
+    rooms.training = raising(Diverged("loss nan in epoch 2"))
     for _ in range(2):
-        with pytest.raises(RunFailed, match="diverged: loss nan in epoch 2") as failure:
+        with pytest.raises(Diverged, match="diverged: loss nan in epoch 2"):
             runner.run(config)
-    assert not (failure.value.folder / "metrics.json").exists()
+        path = Path(capsys.readouterr().out.splitlines()[-1])
+        assert RunFolder(path).read_status() == (Status.diverged, "loss nan in epoch 2")
+    assert not (path / "metrics.json").exists()
     assert (len(rooms.trained), rooms.evaluated) == (1, 0)
 
 
@@ -240,10 +238,9 @@ def test_an_interrupt_prints_the_command_that_resumes(rooms, tmp_path, capsys):
 
 
 def test_a_multirun_goes_on_after_a_failure_and_reports_it(rooms, tmp_path, capsys):
-    def second_fails(folder):
-        if folder.path.parent.name == "scf_qeq":
+    def second_fails(files):
+        if files.log.parent.parent.name == "scf_qeq":
             raise ValueError("odd")
-        return SimpleNamespace(status="done", reason="")
 
     rooms.training = second_fails
     models = "model=short_range,scf_qeq,local_charges"

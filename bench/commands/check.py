@@ -24,16 +24,16 @@ from bench.config.schema import Ensemble
 from bench.console import make_console
 from bench.data.dataset import load_dataset
 from bench.errors import BenchError, nearest
-from bench.inference.load import load_config, load_model
+from bench.inference.load import load_model
 from bench.models.base import Point
 from bench.models.registry import build_model
 from bench.probes.registry import PROBES
 from bench.probes.result import Measurement, ProbeResult, Verdict
 from bench.probes.subject import Subject
 from bench.runs.folder import RunFolder
+from bench.storage import write_json
 
 SCHEMA_VERSION = 1
-FILE = "probes.json"
 _COLOURS = {
     Verdict.passed: "green",
     Verdict.failed: "bold red",
@@ -100,7 +100,7 @@ def check(options: Check) -> int:
         if result.reason:
             line = f"{result.verdict.value}, {result.probe}: {result.reason}"
             console.print(line, markup=False, soft_wrap=True, style=_COLOURS[result.verdict])
-    if file := options.out or (options.run and run / FILE):
+    if file := options.out or (options.run and RunFolder(run).probes):
         console.print(str(write(Path(file), checked, results)), markup=False, soft_wrap=True)
     return int(any(result.verdict is Verdict.failed for result in results))
 
@@ -135,7 +135,7 @@ def trained(folder: Path, overrides: Sequence[str] = ()) -> Checked:
     Raises:
         BenchError: no trained run, or settings beside the name of its model.
     """
-    config = load_config(folder)
+    config = RunFolder(folder).read_config()
     beside = [text for text in overrides if text != f"model={config.model.name}"]
     if beside:
         raise BenchError(
@@ -195,4 +195,4 @@ def write(file: Path, checked: Checked, results: Sequence[ProbeResult]) -> Path:
         "origin": checked.origin,
         "probes": [result.to_dict() for result in results],
     }
-    return RunFolder(file.parent).write_json(file.name, content)
+    return write_json(file, content)

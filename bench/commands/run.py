@@ -30,9 +30,8 @@ from bench.config.key import entries
 from bench.config.options import HELP
 from bench.config.schema import RunConfig
 from bench.config.words import as_typed
-from bench.errors import BenchError, nearest
+from bench.errors import BenchError, RunFailed, nearest
 from bench.paths import shipped
-from bench.runs.folder import RunFailed
 
 USAGE = """\
 usage: bench run [-m] [KEY=VALUE ...]

@@ -8,11 +8,12 @@ import ase
 import numpy as np
 
 from bench.data.statistics import TrainingMeans
+from bench.evaluate.record import mark_absent
 from bench.evaluate.registry import ACCURACY
 from bench.evaluate.scoring import Sample, error_records
 from bench.evaluate.selection import converged, subsets
 from bench.evaluate.values import SCORED, Scored
-from bench.runs.records import Evaluation, mark_absent
+from bench.runs.records import Evaluation
 
 
 class Missing(Exception):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import ase
 import numpy as np
 
+from bench.evaluate.record import mark_absent
 from bench.evaluate.registry import (
     CHARGE_CURVATURE,
     CHARGE_DIFFERENCE,
@@ -20,7 +21,7 @@ from bench.evaluate.scoring import Array, Sample, error_records
 from bench.evaluate.selection import charge_name, converged, felt_field, total_charge
 from bench.labels.keys import BASELINE_KEY, CHARGE_BLIND_KEY
 from bench.labels.quantities import ENERGY
-from bench.runs.records import Evaluation, mark_absent
+from bench.runs.records import Evaluation
 
 CHARGE_BLIND = "the point does not know the total charge"
 

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 import ase
 import numpy as np
 
+from bench.evaluate.record import mark_absent, record
 from bench.evaluate.registry import DIPOLE_SLOPE, FIELD_RESPONSE, INDUCED_DIPOLE, SLOPES
 from bench.evaluate.scoring import Array, Sample, error_records
 from bench.evaluate.selection import charge_name, converged, felt_field, total_charge
 from bench.labels.keys import DIPOLE_MASK_KEY
 from bench.labels.quantities import DIPOLE
-from bench.runs.records import Evaluation, MetricRecord, mark_absent, record
+from bench.runs.records import Evaluation, MetricRecord
 
 FEWEST_FIELDS = 3
 SAME_FIELD = 1e-6  # V/Å

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 from bench.labels.quantities import Mean, Part, Quantity, Source, parts
-
-Better = Literal["lower", "higher", "none"]
+from bench.runs.records import Better
 
 
 @dataclass(frozen=True)

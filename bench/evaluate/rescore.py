@@ -5,14 +5,9 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
-from ase.io import read
-
-from bench.data.statistics import TrainingMeans
-from bench.errors import BenchError
 from bench.evaluate.metrics import evaluate
 from bench.evaluate.registry import METRICS
 from bench.runs.folder import RunFolder
@@ -30,14 +25,9 @@ def rescored(folder: Path) -> MetricsFile:
     Raises:
         BenchError: a file of the run is missing.
     """
-    for name in ("predictions.extxyz", "training_means.json", "metrics.json"):
-        if not (folder / name).is_file():
-            raise BenchError(
-                f"{folder / name} does not exist.", "Finish the run first: give its command again."
-            )
-    before = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    means = TrainingMeans.from_dict(json.loads((folder / "training_means.json").read_text()))
-    evaluation = evaluate(read(folder / "predictions.extxyz", ":"), means)
+    run = RunFolder(folder)
+    before = run.read_metrics(any_version=True)
+    evaluation = evaluate(run.read_predictions(), run.read_means())
     after = evaluation.to_dict(before["run"])
     after["metrics"] += [entry for entry in before["metrics"] if _kept(entry["name"])]
     after["absent"] |= {key: why for key, why in before["absent"].items() if _kept(key)}
@@ -51,7 +41,7 @@ def _kept(key: str) -> bool:
 
 def rescore(folder: Path) -> Path:
     """Replace the run's metrics.json; returns its path."""
-    return RunFolder(folder).write_json("metrics.json", rescored(folder))
+    return RunFolder(folder).write_metrics(rescored(folder))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import ase
 import numpy as np
 
+from bench.evaluate.record import record
 from bench.evaluate.registry import SCF_GAP, SCF_RESPONSE, SCF_SOLVE, MetricInfo
 from bench.evaluate.scoring import Array
 from bench.evaluate.selection import converged
@@ -20,7 +21,7 @@ from bench.labels.keys import (
     RESPONSE_MIN_KEY,
 )
 from bench.labels.quantities import QUANTITIES
-from bench.runs.records import Evaluation, MetricRecord, record
+from bench.runs.records import Evaluation, MetricRecord
 
 # NaN is a Fermi level's way to say that nothing exchanges charge, not a failure.
 MAY_BE_UNDEFINED = frozenset(q.predicted_key for q in QUANTITIES.values() if q.may_be_undefined)

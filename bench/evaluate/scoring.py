@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.evaluate.bootstrap import mean_interval
+from bench.evaluate.record import record
 from bench.evaluate.registry import Family
-from bench.runs.records import MetricRecord, record
+from bench.runs.records import MetricRecord
 
 Array = NDArray[np.float64]
 

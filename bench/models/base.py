@@ -141,6 +141,11 @@ class Point(nn.Module, ABC):
         self.register_buffer("potential_shifts", _column(baseline.potential_shifts))
         self.register_buffer("mean_charges", torch.tensor(facts.mean_charges, dtype=torch.float64))
 
+    @property
+    def num_parameters(self) -> int:
+        """How many numbers training changes."""
+        return sum(p.numel() for p in self.parameters() if p.requires_grad)
+
     @abstractmethod
     def density(self, inputs: Inputs, mode: Mode) -> Density:
         """The density that belongs to geometry, field and charge."""

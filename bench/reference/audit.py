@@ -77,7 +77,6 @@ def main(argv: list[str]) -> int:
     for line in result.violations:
         console.print(f"violation: {line}", style="red")
     if options["figure"]:
-        figure.parent.mkdir(parents=True, exist_ok=True)
         draw(result.frames, figure)
         console.print(str(figure))
     console.print(f"{len(result.violations)} violations, {len(result.remarks)} remarks")

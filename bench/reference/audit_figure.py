@@ -10,6 +10,7 @@ from ase import Atoms
 
 from bench.labels.keys import SPLITS
 from bench.reference.label_values import label_values
+from bench.storage import replacing
 
 FORMATS = (".png", ".pdf", ".svg")
 _COLOURS = {"train": "#4477aa", "valid": "#ccbb44", "test": "#ee6677"}
@@ -47,7 +48,8 @@ def draw(frames: Sequence[Atoms], path: Path) -> None:
         axis.set_visible(False)
     axes.flat[0].legend(frameon=False, fontsize=8)
     figure.tight_layout()
-    figure.savefig(path, dpi=150)
+    with replacing(path) as file:
+        figure.savefig(file, dpi=150)
     pyplot.close(figure)
 
 

@@ -10,9 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from ase import Atoms
-from ase.io import write
 
 from bench.density.constants import COULOMB_CONSTANT
 from bench.errors import BenchError
@@ -28,7 +26,8 @@ from bench.labels.keys import (
 )
 from bench.labels.quantities import DIPOLE, ENERGY, FERMI_LEVEL, FORCES, MULTIPOLES
 from bench.reference.cp2k_input import is_metal
-from bench.reference.store import Store, read_by_hand, write_atomically
+from bench.reference.store import Store, read_by_hand
+from bench.storage import write_frames, write_yaml
 
 _IDENTITY = (*IDENTITY_KEYS, TOTAL_CHARGE_KEY, MULTIPLICITY_KEY)
 _STRUCTURES = "structures.extxyz"
@@ -93,12 +92,8 @@ def build(store: Store) -> list[Atoms]:
     plan = store.plan()
     labels = {a.info["uid"]: store.read_label(a.info["uid"]) for a in plan if a.info["uid"] in done}
     frames = [labelled_frame(a, labels[a.info["uid"]]) for a in plan if a.info["uid"] in labels]
-    temporary = store.folder / f".{_STRUCTURES}"
-    write(temporary, frames, format="extxyz")
-    temporary.replace(store.folder / _STRUCTURES)
-    card = make_card(store, plan, frames, list(labels.values()))
-    text = yaml.safe_dump(card, sort_keys=False, allow_unicode=True, width=100)
-    write_atomically(store.folder / "card.yaml", text.encode())
+    write_frames(store.folder / _STRUCTURES, frames)
+    write_yaml(store.folder / "card.yaml", make_card(store, plan, frames, list(labels.values())))
     return frames
 
 

@@ -15,7 +15,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, UndefinedErro
 from bench.errors import BenchError
 from bench.labels.keys import HIRSHFELD_KEY, MULLIKEN_KEY, SPLITS
 from bench.labels.quantities import labels
-from bench.reference.store import Store, write_atomically
+from bench.reference.store import Store
+from bench.storage import replacing, write_text
 
 _VACANCY_COLOUR = (0.1, 0.8, 0.2)
 
@@ -62,8 +63,7 @@ def describe(datasets: Path) -> Path:
         )
     except UndefinedError as missing:
         raise _stale("NAME", str(missing)) from missing
-    write_atomically(datasets / "README.md", text.encode())
-    return datasets / "README.md"
+    return write_text(datasets / "README.md", text)
 
 
 def _stale(system: str, missing: str) -> BenchError:
@@ -112,7 +112,8 @@ def draw_structure(atoms: Atoms, path: Path) -> None:
         axis.set_axis_off()
     axes[0].set_title(f"{path.parent.name}: {atoms.get_chemical_formula(mode='metal')}", fontsize=9)
     figure.tight_layout()
-    figure.savefig(path, dpi=110)
+    with replacing(path) as file:
+        figure.savefig(file, dpi=110)
     pyplot.close(figure)
 
 

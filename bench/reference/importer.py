@@ -13,9 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-import yaml
 from ase import Atoms
-from ase.io import write
 
 from bench.config.options import call
 from bench.config.schema import SystemConfig
@@ -41,6 +39,7 @@ from bench.reference.import_values import convert, find, found_keys
 from bench.reference.remarks import structure_remarks
 from bench.reference.signs import wrong_signs
 from bench.reference.sum_rules import resolution, sum_rules
+from bench.storage import write_frames, write_yaml
 
 _FILE, _CARD = "structures.extxyz", "card.yaml"
 
@@ -98,7 +97,7 @@ def import_file(options: Import) -> Path:
         print(line)
     card = _card(path, options, frames, resolutions)
     _write(folder, frames, card | {"repeats": repeats} if repeats else card)
-    _write_yaml(_config_path(options.name), _config(options))
+    write_yaml(_config_path(options.name), _config(options))
     return folder
 
 
@@ -210,14 +209,9 @@ def _write(folder: Path, frames: Sequence[Atoms], card: dict[str, Any]) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as temporary:
         new = Path(temporary)
-        write(new / _FILE, list(frames), format="extxyz")
+        write_frames(new / _FILE, frames)
         digest = hashlib.sha256((new / _FILE).read_bytes()).hexdigest()
-        _write_yaml(new / _CARD, card | {"files": [{"name": _FILE, "sha256": digest}]})
+        write_yaml(new / _CARD, card | {"files": [{"name": _FILE, "sha256": digest}]})
         folder.mkdir(exist_ok=True)
         for file in (_FILE, _CARD):
             (new / file).replace(folder / file)
-
-
-def _write_yaml(path: Path, content: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True))

@@ -28,6 +28,7 @@ from bench.reference.partition import (
     restore_sum_rules,
     stockholder,
 )
+from bench.storage import replacing
 
 Array = NDArray[np.float64]
 Label = dict[str, Any]
@@ -183,9 +184,8 @@ def read_job(job: Path, atoms: Atoms, *, densities: Path | None = None) -> Label
     if spin.is_file():
         label.update(integrate_spin(read_cube(spin), atoms))
     if densities is not None:
-        densities.mkdir(parents=True, exist_ok=True)
-        packed = density.astype(np.float32)
-        np.savez_compressed(densities / f"{atoms.info['uid']}.npz", density=packed)
+        with replacing(densities / f"{atoms.info['uid']}.npz") as file:
+            np.savez_compressed(file, density=density.astype(np.float32))
     return label
 
 

@@ -34,7 +34,7 @@ from bench.reference.cp2k_input import (
 from bench.reference.cp2k_output import read_cube
 from bench.reference.labelling import Worker, require_cp2k
 from bench.reference.partition import PROATOMS, Grid, Proatom, spherical_proatom
-from bench.reference.store import write_atomically
+from bench.storage import write_bytes
 
 BOX = 10.0  # Å
 _OFF_GRID = (0.011, 0.023, 0.037)  # Å: a general point of the grid, so that no two radii agree
@@ -77,7 +77,7 @@ def write_proatoms(proatoms: dict[int, Proatom], path: Path) -> None:
         arrays[f"log_density_{number}"] = proatom.log_density
     packed = io.BytesIO()
     np.savez_compressed(packed, **arrays)
-    write_atomically(path, packed.getvalue())
+    write_bytes(path, packed.getvalue())
 
 
 def make_proatoms(symbols: Sequence[str], path: Path = PROATOMS) -> Path:

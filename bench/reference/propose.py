@@ -22,7 +22,8 @@ from bench.errors import BenchError
 from bench.inference.calculator import BenchCalculator
 from bench.reference.neighbours import environments
 from bench.reference.plan import Recipe, cut, read_recipe
-from bench.reference.store import Store, write_atomically
+from bench.reference.store import Store
+from bench.storage import write_text
 
 Array = NDArray[np.float64]
 
@@ -259,7 +260,7 @@ def append_to_recipe(store: Store, chosen: Sequence[Candidate], states: States, 
     text = "\n".join([before, *lines, ""])
     trial = path.with_name(".recipe-proposed.yaml")
     try:
-        write_atomically(trial, text.encode())
+        write_text(trial, text)
         grown = read_recipe(trial).blocks
     except BenchError:
         grown = []
@@ -270,7 +271,7 @@ def append_to_recipe(store: Store, chosen: Sequence[Candidate], states: States, 
             f"{path}: its blocks are not a list of lines at its end; nothing was changed.",
             "Let the file end with lines as - {trajectory: NAME, step: 20, subset: interface}.",
         )
-    write_atomically(path, text.encode())
+    write_text(path, text)
 
 
 def load_committee(runs: Sequence[str]) -> list[BenchCalculator]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import sys
 import threading
 import time
@@ -24,6 +23,7 @@ from bench.reference.cp2k_input import pseudopotential_charge
 from bench.reference.labelling import LOWEST_PRIORITY, Label, NotLabelled, Worker
 from bench.reference.partition import load_proatoms
 from bench.reference.store import Store
+from bench.storage import locked
 
 
 @dataclass
@@ -100,8 +100,8 @@ def generate(
     densities = scratch / "densities" if keep_densities else None
     crew = [Worker(scratch / f"worker-{n}", densities, niceness) for n in range(workers)]
     with (
-        _only_one(store.folder / ".lock", "Wait for it: both would label the same structures."),
-        _only_one(scratch / "lock", "Wait for it, or name another folder: scratch=FOLDER"),
+        locked(store.folder, mend="Wait for it: both would label the same structures."),
+        locked(scratch, mend="Wait for it, or name another folder: scratch=FOLDER"),
         _progress(len(queue), console) as report,
     ):
         shift = _Shift(store, queue, failures, report)
@@ -202,17 +202,3 @@ def _progress(total: int, console: Console | None) -> Iterator[_Report]:
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         progress.add_task("labels", total=total, rate="")
         yield _Report(progress, total)
-
-
-@contextmanager
-def _only_one(path: Path, mend: str) -> Iterator[None]:
-    """Hold a lock file: two calls in one folder would overwrite or repeat each other's work."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as taken:
-            raise BenchError(
-                f"Another bench data generate works in {path.parent}.", mend
-            ) from taken
-        yield

@@ -1,23 +1,20 @@
-"""What a dataset folder holds while it grows: the plan, one label per structure, the failures.
-
-Every file is written under a temporary name and renamed, so an interruption leaves no half of one.
-"""
+"""What a dataset folder holds while it grows: the plan, one label per structure, the failures."""
 
 from __future__ import annotations
 
 import gzip
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 from ase import Atoms
-from ase.io import read, write
+from ase.io import read
 
 from bench.errors import BenchError
 from bench.paths import shipped
+from bench.storage import write_bytes, write_frames, write_json
 
 PLAN_KEYS = (
     "uid",
@@ -31,14 +28,6 @@ PLAN_KEYS = (
     "k_points",
 )
 _LABEL_ENDING = ".json.gz"
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write, then rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(data)
-    temporary.replace(path)
 
 
 def read_by_hand(path: Path, *, use: str = "") -> Any:
@@ -97,10 +86,7 @@ class Store:
 
     def write_plan(self, frames: list[Atoms]) -> None:
         """Replace the plan."""
-        temporary = self.folder / ".plan.extxyz"
-        self.folder.mkdir(parents=True, exist_ok=True)
-        write(temporary, frames, format="extxyz")
-        temporary.replace(self.folder / "plan.extxyz")
+        write_frames(self.folder / "plan.extxyz", frames)
 
     def _label_path(self, uid: str) -> Path:
         return self.folder / "labels" / f"{uid}{_LABEL_ENDING}"
@@ -119,7 +105,7 @@ class Store:
     def write_label(self, label: dict[str, Any]) -> None:
         """Add one finished label; the same label always gives the same bytes."""
         text = json.dumps(label, allow_nan=False, separators=(",", ":"))
-        write_atomically(self._label_path(label["uid"]), gzip.compress(text.encode(), mtime=0))
+        write_bytes(self._label_path(label["uid"]), gzip.compress(text.encode(), mtime=0))
 
     def move_label(self, uid: str, store: Store) -> None:
         """Put a label in the place of another store's."""
@@ -132,5 +118,4 @@ class Store:
 
     def write_failures(self, failures: dict[str, str]) -> None:
         """Replace the list of failures."""
-        text = json.dumps(failures, indent=1, sort_keys=True) + "\n"
-        write_atomically(self.folder / "failed.json", text.encode())
+        write_json(self.folder / "failed.json", dict(sorted(failures.items())))

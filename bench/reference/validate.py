@@ -6,7 +6,6 @@ the others need calculations of their own, planned here and run by the same gene
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,7 +17,8 @@ from bench.errors import BenchError
 from bench.labels.keys import ELECTRIC_FIELD_KEY, TOTAL_CHARGE_KEY
 from bench.labels.quantities import DIPOLE, ENERGY, FERMI_LEVEL, FORCES, MULTIPOLES
 from bench.reference.build import labelled_frame
-from bench.reference.store import Store, write_atomically
+from bench.reference.store import Store
+from bench.storage import write_json
 
 DISPLACEMENT = 0.01  # Å: the cubic term is then below the noise of the energy
 _TIGHTER = {"cutoff": 600, "eps_scf": 1e-7}
@@ -124,9 +124,7 @@ def validate(store: Store) -> dict[str, Any]:
         found = [(a, extra.read_label(a.info["uid"])) for a in variants]
         result |= _forces(found, labels)
         result |= _noise(found, plan, labels)
-    write_atomically(
-        store.folder / "validation.json", (json.dumps(result, indent=1) + "\n").encode()
-    )
+    write_json(store.folder / "validation.json", result)
     return result
 
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
-from ase.io import read
 from matplotlib.figure import Figure
 
+from bench.errors import BenchError
 from bench.report.charge_figure import charge_figure
 from bench.report.drawing import NoData, styled
 from bench.report.field_figure import field_figure
-from bench.report.learning import learning_curves, read_log
+from bench.report.learning import learning_curves
 from bench.report.parity_figure import parity_figure
-from bench.report.table import load_metrics
 from bench.runs.folder import RunFolder
+from bench.storage import replacing
+from bench.train.log import TrainingLog
 
 # without a date, the same run gives the same file
 FORMATS: dict[str, dict[str, None]] = {"png": {"Software": None}, "pdf": {"CreationDate": None}}
@@ -35,42 +35,49 @@ class Drawn:
     skipped: dict[str, str]
 
 
-def draw_figures(folder: Path) -> Drawn:
+def draw_figures(folder: RunFolder) -> Drawn:
     """Write every figure that has data, as PNG and PDF.
 
     Args:
-        folder: of a run with metrics.json and predictions.extxyz.
+        folder: of a run with metrics and predictions.
 
     Raises:
-        BenchError: metrics.json is missing.
+        BenchError: they lack.
     """
-    target = RunFolder(folder)
     files: list[Path] = []
     skipped: dict[str, str] = {}
     with styled():
         for name, draw in _figures(folder).items():
             try:
-                files += _save(draw(), target, name)
+                files += _save(draw(), folder, name)
             except NoData as reason:
                 skipped[name] = str(reason)
     return Drawn(files, skipped)
 
 
-def _figures(folder: Path) -> dict[str, Callable[[], Figure]]:
+def _figures(folder: RunFolder) -> dict[str, Callable[[], Figure]]:
     """Name to the function that draws it."""
-    run = load_metrics(folder)["run"]
+    run = folder.read_metrics()["run"]
     title = f"{run['system']}, {run['model']}"
-    frames = read(folder / "predictions.extxyz", ":")
+    frames = folder.read_predictions()
     return {
-        "learning_curves": lambda: learning_curves(read_log(folder / "training_log.csv"), title),
+        "learning_curves": lambda: learning_curves(_log(folder), title),
         "parity": lambda: parity_figure(frames, title),
         "induced_dipole": lambda: field_figure(frames, title),
         "charge_states": lambda: charge_figure(frames, title),
     }
 
 
-def _save(figure: Figure, target: RunFolder, name: str) -> list[Path]:
-    return [
-        target.write_with(f"figures/{name}.{suffix}", partial(figure.savefig, metadata=undated))
-        for suffix, undated in FORMATS.items()
-    ]
+def _log(folder: RunFolder) -> TrainingLog:
+    try:
+        return folder.read_log()
+    except BenchError as error:
+        raise NoData(error.problem) from error
+
+
+def _save(figure: Figure, folder: RunFolder, name: str) -> list[Path]:
+    paths = [folder.figure(f"{name}.{suffix}") for suffix in FORMATS]
+    for path, undated in zip(paths, FORMATS.values(), strict=True):
+        with replacing(path) as temporary:
+            figure.savefig(temporary, metadata=undated)
+    return paths

@@ -1,21 +1,15 @@
-"""Learning curves from training_log.csv."""
+"""Learning curves from a training log."""
 
 from __future__ import annotations
-
-import csv
-import re
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
-from numpy.typing import NDArray
 
 from bench.labels.quantities import parts
 from bench.report.drawing import NoData, panels
-from bench.train.log import error_column
+from bench.train.log import TrainingLog, error_column
 
 LOSSES = ("train_loss", "valid_loss")
 CURVES = {
@@ -26,53 +20,6 @@ CURVES = {
     },
     "learning_rate": "learning rate",
 }
-
-
-@dataclass(frozen=True)
-class TrainingLog:
-    """A training log.
-
-    Attributes:
-        epoch: [e].
-        mode: [e] names of the training mode.
-        columns: name to [e] values, NaN where empty.
-        units: name to unit; empty where it has none.
-    """
-
-    epoch: NDArray[np.float64]
-    mode: list[str]
-    columns: dict[str, NDArray[np.float64]]
-    units: dict[str, str]
-
-
-def read_log(path: Path) -> TrainingLog:
-    """Read training_log.csv, whose headings are ``name`` or ``name [unit]``.
-
-    Raises:
-        NoData: no such file, or no epoch in it.
-    """
-    if not path.is_file():
-        raise NoData(f"{path.name} does not exist")
-    with path.open(encoding="utf-8", newline="") as file:
-        lines = list(csv.reader(file))
-    if len(lines) < 2:
-        raise NoData(f"{path.name} has no epoch")
-    headings, *rows = lines
-    names, units = zip(*(_name_and_unit(heading) for heading in headings))
-    cells = dict(zip(names, zip(*rows)))
-    columns = {
-        name: np.array([float(cell) if cell else np.nan for cell in column])
-        for name, column in cells.items()
-        if name != "mode"
-    }
-    return TrainingLog(columns["epoch"], list(cells["mode"]), columns, dict(zip(names, units)))
-
-
-def _name_and_unit(heading: str) -> tuple[str, str]:
-    match = re.fullmatch(r"(\S+)(?: \[(.*)\])?", heading)
-    if match is None:
-        raise ValueError(f"not a heading: {heading!r}")
-    return match[1], match[2] or ""
 
 
 def learning_curves(log: TrainingLog, title: str) -> Figure:

@@ -1,47 +1,24 @@
-"""The numbers of a run as a table in the terminal, with units, from metrics.json alone."""
+"""The numbers of a run as a table in the terminal, with units."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from rich import box
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from bench.errors import BenchError
 from bench.evaluate.registry import ACCURACY, CHARGE_STATES, FIELD_RESPONSE, Family
 from bench.report.notes import absences, solve_lines, warnings
-from bench.runs.records import SCHEMA_VERSION, MetricsFile, RecordDict
+from bench.runs.folder import RunFolder
+from bench.runs.records import MetricsFile, RecordDict
 
 HEADINGS = ("", "unit", "MAE", "RMSE", "95 % of RMSE", "of mean", "n")
 CAPTION = "of mean: RMSE of the training mean; n: structures, series, pairs or triples"
 OVERALL = "all test structures"
-IN_SUBSETS = ("energy", "forces", "dipole", "charges")  # metrics.json has the others
-
-
-def load_metrics(folder: Path) -> MetricsFile:
-    """metrics.json of a run.
-
-    Raises:
-        BenchError: it is missing, or of another schema version.
-    """
-    path = folder / "metrics.json"
-    if not path.is_file():
-        raise BenchError(
-            f"{path} does not exist.", "The run is not finished: give its command again."
-        )
-    content: MetricsFile = json.loads(path.read_text(encoding="utf-8"))
-    version = content.get("schema_version")
-    if version != SCHEMA_VERSION:
-        raise BenchError(
-            f"{path}: schema_version is {version}, this code reads {SCHEMA_VERSION}.",
-            f"python -m bench.evaluate.rescore {folder}",
-        )
-    return content
+IN_SUBSETS = ("energy", "forces", "dipole", "charges")  # the run's metrics have the others
 
 
 @dataclass(frozen=True)
@@ -118,13 +95,13 @@ def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
     return "  ".join([*left, *right]).rstrip()
 
 
-def metrics_table(folder: Path) -> MetricsTable:
+def metrics_table(folder: RunFolder) -> MetricsTable:
     """The main metrics of a finished run.
 
     Raises:
-        BenchError: as ``load_metrics``.
+        BenchError: as ``RunFolder.read_metrics``.
     """
-    return tabulate(load_metrics(folder))
+    return tabulate(folder.read_metrics())
 
 
 def tabulate(metrics: MetricsFile) -> MetricsTable:

@@ -1,22 +1,38 @@
-"""The folder of one run: atomic files, a lock, and a status that always tells the truth."""
+"""Every file of a run, read and written by its meaning; nobody else knows their names."""
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import yaml
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from bench import storage
 from bench.config.schema import RunConfig
 from bench.errors import BenchError
-from bench.signals import Interrupted, terminate_as_interrupt
+from bench.runs.identity import plain
+from bench.runs.records import SCHEMA_VERSION, MetricsFile
+
+if TYPE_CHECKING:  # torch and ase are slow to import, and tables over many runs need neither
+    import ase
+
+    from bench.data.statistics import TrainingMeans
+    from bench.models.facts import TrainingFacts
+    from bench.train.checkpoint import TrainingFiles
+    from bench.train.log import TrainingLog
+
+STATUS, CONFIG, FACTS = "status.json", "config.yaml", "facts.json"
+PROVENANCE, MEANS = "provenance.json", "training_means.json"
+PREDICTIONS, METRICS = "predictions.extxyz", "metrics.json"
 
 
 class Status(str, Enum):
@@ -29,154 +45,223 @@ class Status(str, Enum):
     diverged = "diverged"
 
 
-class RunFailed(Exception):
-    """A run that ended without numbers; its folder knows why.
-
-    Args:
-        status: failed or diverged.
-        reason: one line.
-        folder: of the run.
-    """
-
-    def __init__(self, status: Status, reason: str, folder: Path) -> None:
-        super().__init__(status, reason, folder)
-        self.status, self.reason, self.folder = status, reason, folder
-
-    def __str__(self) -> str:
-        return f"{self.status.value}: {self.reason}\n{self.folder}"
-
-
-class Diverged(Exception):
-    """Training left the finite numbers; the argument is the reason."""
-
-
 @dataclass(frozen=True)
 class RunFolder:
-    """One run's files.  Every file is written under a temporary name and renamed.
+    """One run's files.
+
+    Every ``read_`` raises a BenchError that names the file where it lacks or is damaged, and every
+    ``write_`` replaces the whole file at once.
 
     Attributes:
         path: <results_dir>/<system>/<model>/<run id>.
-        observers: called with the path of each file once it is in place; their errors are theirs.
     """
 
     path: Path
-    observers: list[Callable[[Path], None]] = field(default_factory=list, compare=False)
 
     @classmethod
     def of(cls, config: RunConfig, run_id: str) -> RunFolder:
         """The folder of a run; nothing is made yet."""
         return cls(Path(config.results_dir) / config.system.name / config.model.name / run_id)
 
-    @property
-    def checkpoints(self) -> Path:
-        """The folder of last.pt and best.pt, made on first use."""
-        folder = self.path / "checkpoint"
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
+    def locked(self) -> AbstractContextManager[None]:
+        """Keep other processes out; raises as ``storage.locked``."""
+        return storage.locked(self.path)
 
     @property
     def status(self) -> Status | None:
-        """What status.json says; None where no run has started."""
-        file = self.path / "status.json"
-        return Status(json.loads(file.read_text())["status"]) if file.is_file() else None
+        """What has become of the run; None where none has started."""
+        return self.read_status()[0]
 
     @property
     def reason(self) -> str:
         """Why the status is what it is; empty where there is nothing to say."""
-        file = self.path / "status.json"
-        return str(json.loads(file.read_text())["reason"]) if file.is_file() else ""
+        return self.read_status()[1]
 
-    def set_status(self, status: Status, reason: str = "") -> None:
-        """Write status.json."""
+    def read_status(self) -> tuple[Status | None, str]:
+        """Status and reason; a run that no process writes any longer has been interrupted."""
+        if not (self.path / STATUS).is_file():
+            return None, ""
+        content = self._json(STATUS)
+        try:
+            status, reason = Status(content["status"]), str(content["reason"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise self._damaged(STATUS, error) from error
+        if status is Status.running and not storage.is_locked(self.path):
+            return Status.interrupted, "killed: no process of this machine holds its lock"
+        return status, reason
+
+    def write_status(self, status: Status, reason: str = "") -> None:
+        """Note what has become of the run, with the time."""
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        self.write_json("status.json", {"status": status.value, "reason": reason, "updated": now})
+        content = {"status": status.value, "reason": reason, "updated": now}
+        storage.write_json(self.path / STATUS, content)
 
-    def write_json(self, name: str, content: Any) -> Path:
-        """Write plain types; NaN is refused, because it is no JSON and no number to report."""
-        text = json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False)
-        return self.write_text(name, text + "\n")
+    def read_config(self) -> RunConfig:
+        """The configuration, with the keys of today's runs."""
+        try:
+            loaded = OmegaConf.load(self._existing(CONFIG))
+            merged = OmegaConf.merge(OmegaConf.structured(RunConfig), loaded)
+            config = OmegaConf.to_object(merged)
+        except (OmegaConfBaseException, yaml.YAMLError, UnicodeDecodeError) as error:
+            raise self._damaged(CONFIG, error) from error
+        assert isinstance(config, RunConfig)
+        return config
 
-    def write_text(self, name: str, text: str) -> Path:
-        """Write text."""
-        return self.write_with(name, lambda path: path.write_text(text, encoding="utf-8"))
+    def read_plain_config(self) -> dict[str, Any]:
+        """The configuration as plain types, whichever keys it had then; fast."""
+        try:
+            content = yaml.load(self._existing(CONFIG).read_bytes(), _YAML)
+        except yaml.YAMLError as error:
+            raise self._damaged(CONFIG, error) from error
+        if not isinstance(content, dict):
+            raise self._damaged(CONFIG, "no mapping")
+        return content
 
-    def write_with(self, name: str, write: Callable[[Path], Any]) -> Path:
-        """Let ``write`` fill a temporary file that is renamed to ``name`` once it is complete.
+    def write_config(self, config: RunConfig) -> None:
+        """Write the configuration, which a run does before anything else."""
+        storage.write_yaml(self.path / CONFIG, plain(config))
+
+    def read_facts(self) -> TrainingFacts:
+        """What the model took from its training set."""
+        from bench.models.facts import TrainingFacts
+
+        try:
+            return TrainingFacts.from_dict(self._json(FACTS))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise self._damaged(FACTS, error) from error
+
+    def write_facts(self, facts: TrainingFacts) -> None:
+        """Write what the model took from its training set."""
+        storage.write_json(self.path / FACTS, facts.to_dict())
+
+    def read_provenance(self) -> dict[str, Any]:
+        """Code, packages, hardware and sessions; empty where the run has not started."""
+        return self._mapping(PROVENANCE) if (self.path / PROVENANCE).is_file() else {}
+
+    def write_provenance(self, content: dict[str, Any]) -> None:
+        """Write code, packages, hardware and sessions."""
+        storage.write_json(self.path / PROVENANCE, content)
+
+    def read_means(self) -> TrainingMeans:
+        """Means of the training set, which a model has to beat."""
+        from bench.data.statistics import TrainingMeans
+
+        try:
+            return TrainingMeans.from_dict(self._json(MEANS))
+        except TypeError as error:
+            raise self._damaged(MEANS, error) from error
+
+    def write_means(self, means: TrainingMeans) -> None:
+        """Write the means of the training set."""
+        storage.write_json(self.path / MEANS, means.to_dict())
+
+    @property
+    def training_files(self) -> TrainingFiles:
+        """Where a training writes its checkpoints and its log."""
+        from bench.train.checkpoint import TrainingFiles
+
+        checkpoints = self.path / "checkpoint"
+        return TrainingFiles(
+            last=checkpoints / "last.pt",
+            best=checkpoints / "best.pt",
+            log=self.path / "training_log.csv",
+        )
+
+    def read_log(self) -> TrainingLog:
+        """Losses and errors by epoch."""
+        from bench.train.log import read_log
+
+        return read_log(self.training_files.log)
+
+    def read_predictions(self) -> list[ase.Atoms]:
+        """The test set with reference and predicted labels."""
+        from ase.io import read
+
+        path = self._existing(PREDICTIONS)
+        try:
+            frames: list[ase.Atoms] = read(path, ":", format="extxyz")
+        except Exception as error:  # the parser fails in many ways
+            raise self._damaged(PREDICTIONS, error) from error
+        return frames
+
+    def write_predictions(self, frames: Sequence[ase.Atoms]) -> None:
+        """Write the test set with reference and predicted labels."""
+        storage.write_frames(self.path / PREDICTIONS, frames)
+
+    def read_metrics(self, *, any_version: bool = False) -> MetricsFile:
+        """All numbers of the test set.
 
         Args:
-            name: relative to the folder; the temporary file has the same suffix.
-            write: called with the temporary path.
+            any_version: also those that an earlier version of the metrics has written.
         """
-        target = self.path / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.with_name(f".{target.stem}-{os.getpid()}{target.suffix}")
+        content = self._mapping(METRICS)
+        if not {"metrics", "run"} <= content.keys():
+            raise self._damaged(METRICS, "no metrics")
+        version = content.get("schema_version")
+        if version != SCHEMA_VERSION and not any_version:
+            raise BenchError(
+                f"{self.path / METRICS}: schema_version is {version}, this code reads "
+                f"{SCHEMA_VERSION}.",
+                f"python -m bench.evaluate.rescore {self.path}",
+            )
+        metrics: MetricsFile = content  # type: ignore[assignment]
+        return metrics
+
+    def write_metrics(self, content: MetricsFile) -> Path:
+        """Write all numbers of the test set; returns the path."""
+        return storage.write_json(self.path / METRICS, content)
+
+    @property
+    def probes(self) -> Path:
+        """Where the verdicts of ``bench check`` on the trained model are written."""
+        return self.path / "probes.json"
+
+    def figure(self, name: str) -> Path:
+        """Where a figure is written; the name has the suffix."""
+        return self.path / "figures" / name
+
+    def write_error(self, trace: str) -> None:
+        """Keep the traceback of an error that is not the user's."""
+        storage.write_text(self.path / "error.log", trace)
+
+    def _json(self, name: str) -> Any:
         try:
-            write(temporary)
-            temporary.replace(target)
-        finally:
-            temporary.unlink(missing_ok=True)
-        for observer in self.observers:
-            observer(target)
-        return target
+            return json.loads(self._existing(name).read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise self._damaged(name, error) from error
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Keep other processes out of the folder.
+    def _mapping(self, name: str) -> dict[str, Any]:
+        content = self._json(name)
+        if not isinstance(content, dict):
+            raise self._damaged(name, "no mapping")
+        return content
 
-        The kernel drops the lock with its process, so that a killed run leaves none behind.
+    def _existing(self, name: str) -> Path:
+        path = self.path / name
+        if path.is_file():
+            return path
+        if self.status is None:
+            raise BenchError(
+                f"{path} does not exist: {self.path} is no folder of a run.",
+                "Give a folder such as results/runs/<system>/<model>/<run id>.",
+            )
+        raise BenchError(f"{path} does not exist.", "Finish the run: give its command again.")
 
-        Raises:
-            BenchError: another process is writing this run.
-        """
-        self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / ".lock").open("a+") as lock:
-            _acquire(lock.fileno(), self.path)
-            lock.truncate(0)
-            lock.write(str(os.getpid()))
-            lock.flush()
-            yield
-
-    @contextmanager
-    def recording(self) -> Iterator[None]:
-        """Hold the lock and keep status.json true, however the block ends.
-
-        Raises:
-            KeyboardInterrupt: after Ctrl-C or SIGTERM.
-            RunFailed: for ``Diverged`` and for any error that is not the user's; the traceback
-                is in error.log.
-        """
-        with self.locked(), terminate_as_interrupt():
-            self.set_status(Status.running)
-            try:
-                yield
-            except (KeyboardInterrupt, Interrupted) as error:
-                self.set_status(Status.interrupted, str(error) or "interrupted")
-                raise KeyboardInterrupt(str(error)) from error
-            except Diverged as error:
-                self.set_status(Status.diverged, str(error))
-                raise RunFailed(Status.diverged, str(error), self.path) from error
-            except BenchError as error:
-                self.set_status(Status.failed, str(error))
-                raise
-            except Exception as error:
-                reason = f"{type(error).__name__}: {error}"
-                self.write_text("error.log", traceback.format_exc())
-                self.set_status(Status.failed, reason)
-                raise RunFailed(Status.failed, reason, self.path) from error
-            self.set_status(Status.done)
+    def _damaged(self, name: str, error: object) -> BenchError:
+        return BenchError(
+            f"{self.path / name} is damaged or of another version: {error}.",
+            "Restore it from a copy, or repeat the run in another place: results_dir=FOLDER",
+        )
 
 
-def _acquire(descriptor: int, path: Path) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        owner = (path / ".lock").read_text().strip()
-        raise BenchError(
-            f"{path} is being written by another process (pid {owner}).",
-            "Wait for it, or stop it and give the same command again.",
-        ) from None
-    except OSError as error:
-        raise BenchError(
-            f"{path}: this file system cannot lock files ({error.strerror}).",
-            "Choose a folder on another one: results_dir=FOLDER",
-        ) from error
+def run_folders(place: Path) -> Iterator[RunFolder]:
+    """Every run in ``place`` and below, in order of the paths; also those that lack some files."""
+    for folder, inner, files in os.walk(place):
+        inner.sort()
+        if not {STATUS, PROVENANCE, METRICS}.isdisjoint(files):
+            inner.clear()  # a run holds no runs
+            yield RunFolder(Path(folder))
+
+
+# libyaml reads ten times as fast as Python; not every build of PyYAML has it.
+_YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)

@@ -65,13 +65,15 @@ def identify(config: RunConfig, data_checksum: str) -> Identity:
 
 def canonical(config: RunConfig) -> dict[str, Any]:
     """Plain types of what decides a run's numbers."""
-    values = plain(config)
-    for key in _NOT_IDENTITY:
-        del values[key]
-    for part, keys in _NOT_IDENTITY_OF_PARTS.items():
-        for key in keys:
-            del values[part][key]
-    return values
+    return deciding(plain(config))
+
+
+def deciding(values: dict[str, Any]) -> dict[str, Any]:
+    """A configuration of plain types without what decides no number."""
+    kept = {key: value for key, value in values.items() if key not in _NOT_IDENTITY}
+    for part, words in _NOT_IDENTITY_OF_PARTS.items():
+        kept[part] = {key: value for key, value in kept[part].items() if key not in words}
+    return kept
 
 
 def plain(config: Any) -> dict[str, Any]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime, timezone
@@ -22,7 +21,6 @@ from bench.paths import PACKAGE
 from bench.runs.folder import RunFolder
 from bench.runs.identity import Identity
 
-_FILE = "provenance.json"
 _PACKAGES = ("torch", "mace-torch", "e3nn", "graph-longrange", "ase", "numpy", "scipy")
 
 
@@ -30,32 +28,37 @@ class Session:
     """One start of a run; a run that was interrupted has one for each time it was started.
 
     Args:
-        folder: of the run; provenance.json there keeps the earlier sessions.
+        folder: of the run; its provenance keeps the earlier sessions.
         identity: of the run.
         config: of the run.
+        parameters: how many numbers the model learns.
     """
 
-    def __init__(self, folder: RunFolder, identity: Identity, config: RunConfig) -> None:
+    def __init__(
+        self, folder: RunFolder, identity: Identity, config: RunConfig, parameters: int
+    ) -> None:
         self._folder, self._config = folder, config
-        self._clock = time.perf_counter()
+        self._clock, self._cpu_clock = time.perf_counter(), time.process_time()
         command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
         started = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        self._this: dict[str, Any] = {"command": command, "started": started, "seconds": 0.0}
-        earlier = read(folder).get("sessions", [])
+        self._this: dict[str, Any] = {"command": command, "started": started}
+        earlier = folder.read_provenance().get("sessions", [])
         self.content: dict[str, Any] = {
             **asdict(identity),
+            "parameters": parameters,
             **surroundings(config.device),
             "sessions": [*earlier, self._this],
         }
         self.save()
 
     def save(self) -> None:
-        """Write provenance.json with the seconds so far."""
+        """Write the provenance with the seconds so far."""
         self._this["seconds"] = round(time.perf_counter() - self._clock, 1)
-        self._folder.write_json(_FILE, self.content)
+        self._this["cpu_seconds"] = round(time.process_time() - self._cpu_clock, 1)
+        self._folder.write_provenance(self.content)
 
     def run(self) -> dict[str, Any]:
-        """The ``run`` entry of metrics.json."""
+        """How the metrics name the run they belong to."""
         self.save()
         config, content = self._config, self.content
         return {
@@ -66,25 +69,27 @@ class Session:
             "seed": config.seed,
             **{key: content[key] for key in ("data_checksum", "code_version")},
             **{key: content[key] for key in ("packages", "hardware")},
-            "seconds": round(sum(each["seconds"] for each in content["sessions"]), 1),
+            "parameters": content["parameters"],
+            **{key: round(total, 1) for key, total in total_seconds(content["sessions"]).items()},
         }
 
 
+def total_seconds(sessions: Sequence[dict[str, Any]]) -> dict[str, float]:
+    """``seconds`` on the wall and ``cpu_seconds`` of the process, over all sessions of a run."""
+    keys = ("seconds", "cpu_seconds")
+    return {key: float(sum(each.get(key, 0.0) for each in sessions)) for key in keys}
+
+
 @contextmanager
-def session(folder: RunFolder, identity: Identity, config: RunConfig) -> Iterator[Session]:
+def session(
+    folder: RunFolder, identity: Identity, config: RunConfig, parameters: int
+) -> Iterator[Session]:
     """A session whose seconds are written however the block ends."""
-    this = Session(folder, identity, config)
+    this = Session(folder, identity, config, parameters)
     try:
         yield this
     finally:
         this.save()
-
-
-def read(folder: RunFolder) -> dict[str, Any]:
-    """What provenance.json says; empty where a run has not started."""
-    file = folder.path / _FILE
-    content: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {}
-    return content
 
 
 def surroundings(device: str) -> dict[str, Any]:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
-from typing import Any, TypedDict
-
-import numpy as np
-
-from bench.evaluate.registry import METRICS, Better, Family
+from typing import Any, Literal, TypedDict
 
 SCHEMA_VERSION = 1
+Better = Literal["lower", "higher", "none"]
 
 
 class RecordDict(TypedDict):
@@ -29,8 +25,8 @@ class MetricsFile(TypedDict):
     """metrics.json.
 
     ``run`` says which run (id, model, system, preset, seed, data_checksum, code_version, packages,
-    hardware, seconds); ``absent`` maps ``name`` or ``name[subset]`` to the reason;
-    ``unconverged`` and ``non_finite`` list structures by index in predictions.extxyz.
+    hardware, parameters, seconds, cpu_seconds); ``absent`` maps ``name`` or ``name[subset]`` to the
+    reason; ``unconverged`` and ``non_finite`` list structures by index in predictions.extxyz.
     """
 
     schema_version: int
@@ -46,7 +42,7 @@ class MetricRecord:
     """One number.
 
     Attributes:
-        name: a key of ``METRICS``.
+        name: of the metric; ``bench list metrics`` explains it.
         subset: ``all``, a subset of the data, ``no_applied_field``, ``charge=+1``, ``group=g0``.
         value: in ``unit``.
         unit: of the value and the interval.
@@ -67,26 +63,6 @@ class MetricRecord:
         """Plain types for metrics.json."""
         values: RecordDict = {**asdict(self), "ci95": list(self.ci95) if self.ci95 else None}  # type: ignore[typeddict-item]
         return values
-
-
-def record(
-    name: str,
-    value: float,
-    *,
-    n: int,
-    subset: str = "all",
-    ci95: tuple[float, float] | None = None,
-) -> MetricRecord:
-    """A record with unit and direction from the registry.
-
-    Raises:
-        KeyError: the metric is not registered.
-        ValueError: the value is not a finite number: a missing number is absent with its reason.
-    """
-    info = METRICS[name]
-    if not np.isfinite([value, *(ci95 or ())]).all():
-        raise ValueError(f"{name} of {subset} is not finite: {value=}, {ci95=}")
-    return MetricRecord(name, subset, float(value), info.unit, n, ci95, info.better)
 
 
 @dataclass(frozen=True)
@@ -118,12 +94,3 @@ class Evaluation:
             "unconverged": self.unconverged,
             "non_finite": self.non_finite,
         }
-
-
-def mark_absent(
-    absent: dict[str, str], families: Iterable[Family], reason: str, *, subset: str = "all"
-) -> None:
-    """Give every metric of the families one reason for being absent."""
-    for family in families:
-        for name in family.names:
-            absent[name if subset == "all" else f"{name}[{subset}]"] = reason

@@ -2,38 +2,34 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.config.schema import RunConfig, Wandb
 from bench.runs.folder import RunFolder
 from bench.runs.identity import plain
+from bench.runs.records import MetricsFile
+
+if TYPE_CHECKING:
+    from bench.train.log import Row
 
 PROJECT = "electromlip-bench"
 
 
 @contextmanager
-def mirrored(folder: RunFolder, config: RunConfig) -> Iterator[None]:
-    """While the block runs, copy what lands in the folder; nothing where ``wandb=off``."""
-    if config.wandb is Wandb.off:
-        yield
-        return
+def mirrored(folder: RunFolder, config: RunConfig) -> Iterator[Mirror]:
+    """A mirror to tell of epochs and metrics; where ``wandb=off`` it does nothing."""
     mirror = Mirror(folder, config)
-    folder.observers.append(mirror.update)
     try:
-        yield
+        yield mirror
     finally:
-        folder.observers.remove(mirror.update)
-        mirror.attempt(lambda: mirror.run and mirror.run.finish())
+        mirror.attempt(lambda run: run.finish())
 
 
 class Mirror:
-    """Sends epochs, metrics and figures; after the first error it is silent.
+    """Sends epochs and metrics; after the first error it is silent.
 
     Args:
         folder: of the run; wandb's own files go to its subfolder wandb.
@@ -41,32 +37,36 @@ class Mirror:
     """
 
     def __init__(self, folder: RunFolder, config: RunConfig) -> None:
-        self.rows_sent = 0
-        self.run: Any = None
-        self.broken = False
-        self.attempt(lambda: self._start(folder, config))
+        self._run: Any = None
+        self._silent = config.wandb is Wandb.off
+        self.attempt(lambda _: self._start(folder, config))
 
-    def update(self, path: Path) -> None:
-        """Send what has just been written to ``path``."""
-        if path.name == "training_log.csv":
-            self.attempt(lambda: self._send_epochs(path))
-        elif path.name == "metrics.json":
-            self.attempt(lambda: self._send_metrics(path))
+    def epoch(self, row: Row) -> None:
+        """Send an epoch's row of the training log, without its empty cells."""
+        self.attempt(lambda run: run.log({k: v for k, v in row.items() if v is not None}))
 
-    def attempt(self, action: Any) -> None:
-        """Do it, or say once on the terminal why the mirror stops here."""
-        if self.broken:
+    def metrics(self, content: MetricsFile) -> None:
+        """Send every number of the test set."""
+        numbers = {
+            f"{record['subset']}/{record['name']} [{record['unit']}]": record["value"]
+            for record in content["metrics"]
+        }
+        self.attempt(lambda run: run.summary.update(numbers))
+
+    def attempt(self, action: Callable[[Any], object]) -> None:
+        """Do it with wandb's run, or say once on the terminal why the mirror stops here."""
+        if self._silent:
             return
         try:
-            action()
+            action(self._run)
         except Exception as error:
-            self.broken = True
+            self._silent = True
             print(f"wandb: {error}; the run goes on without its mirror.", file=sys.stderr)
 
     def _start(self, folder: RunFolder, config: RunConfig) -> None:
         import wandb
 
-        self.run = wandb.init(
+        self._run = wandb.init(
             project=PROJECT,
             id=folder.path.name,
             name=f"{config.system.name}/{config.model.name}/{folder.path.name}",
@@ -75,21 +75,3 @@ class Mirror:
             resume="allow",
             config=plain(config),
         )
-
-    def _send_epochs(self, path: Path) -> None:
-        rows = list(csv.DictReader(path.open(encoding="utf-8")))
-        for row in rows[self.rows_sent :]:
-            self.run.log({key: _number(value) for key, value in row.items() if value})
-        self.rows_sent = len(rows)
-
-    def _send_metrics(self, path: Path) -> None:
-        for record in json.loads(path.read_text())["metrics"]:
-            name = f"{record['subset']}/{record['name']} [{record['unit']}]"
-            self.run.summary[name] = record["value"]
-
-
-def _number(text: str) -> float | str:
-    try:
-        return float(text)
-    except ValueError:
-        return text

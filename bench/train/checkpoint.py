@@ -1,11 +1,10 @@
-"""last.pt and best.pt: all that a resumed run needs to end with the same bits."""
+"""Checkpoints: all that a resumed run needs to end with the same bits, and the best weights."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +14,25 @@ from torch.optim.swa_utils import AveragedModel
 
 from bench.errors import BenchError
 from bench.models.base import Point
-from bench.runs.folder import RunFolder
+from bench.storage import write_tensors
 from bench.train.log import Row
 from bench.train.schedule import LearningRate
 from bench.train.sums import ErrorSums, ScfSums
 
-LAST, BEST = "checkpoint/last.pt", "checkpoint/best.pt"
+
+@dataclass(frozen=True)
+class TrainingFiles:
+    """Where a training writes.
+
+    Attributes:
+        last: the checkpoint that an interrupted training goes on from.
+        best: the averaged weights of the best epoch.
+        log: one row per epoch, as CSV.
+    """
+
+    last: Path
+    best: Path
+    log: Path
 
 
 @dataclass
@@ -94,8 +106,8 @@ class TrainingState:
     position: Position
     order: Tensor
 
-    def save(self, folder: RunFolder) -> None:
-        """Write checkpoint/last.pt."""
+    def save(self, path: Path) -> None:
+        """Write what ``load`` goes on from."""
         parts = {
             "model": self.model.state_dict(),
             "average": self.average.state_dict(),
@@ -106,7 +118,7 @@ class TrainingState:
             "random": torch.get_rng_state(),
             "cuda_random": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
         }
-        folder.write_with(LAST, partial(torch.save, parts))
+        write_tensors(path, parts)
 
     def load(self, path: Path) -> None:
         """Continue from ``path``; the random generators are set, too.
@@ -126,14 +138,14 @@ class TrainingState:
         if parts["cuda_random"] and torch.cuda.is_available():
             torch.cuda.set_rng_state_all(parts["cuda_random"])
 
-    def save_best(self, folder: RunFolder) -> None:
-        """Write the averaged weights as checkpoint/best.pt, which ``load_best`` reads."""
+    def save_best(self, path: Path) -> None:
+        """Write the averaged weights, which ``load_best`` reads."""
         parts = {
             "model": self.average.module.state_dict(),
             "epoch": self.position.best_epoch,
             "valid_loss": self.position.best_loss,
         }
-        folder.write_with(BEST, partial(torch.save, parts))
+        write_tensors(path, parts)
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -170,7 +182,7 @@ def load_best(model: nn.Module, path: Path) -> int:
 
     Args:
         model: built with the configuration of the run.
-        path: checkpoint/best.pt of the run.
+        path: as ``TrainingState.save_best`` wrote it.
 
     Raises:
         BenchError: a missing or damaged file, or one of another model.

@@ -1,12 +1,18 @@
-"""training_log.csv: one row per epoch, units in the header."""
+"""The training log: one row per epoch, units in the heading."""
 
 from __future__ import annotations
 
 import csv
-import io
 import math
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.errors import BenchError
 from bench.labels.quantities import parts
 
 Row = dict[str, float | int | str | None]
@@ -39,16 +45,64 @@ def heading(column: str) -> str:
     return f"{column} [{unit}]" if unit else column
 
 
-def to_csv(rows: Sequence[Mapping[str, float | int | str | None]]) -> str:
-    """The whole file; a cell is empty where the point does not predict the quantity."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([heading(column) for column in COLUMNS])
-    writer.writerows([[_cell(row.get(column)) for column in COLUMNS] for row in rows])
-    return text.getvalue()
+def lines(rows: Sequence[Row]) -> list[list[str]]:
+    """The file's cells, the heading first; empty where the point does not predict the quantity."""
+    return [
+        [heading(column) for column in COLUMNS],
+        *([_cell(row.get(column)) for column in COLUMNS] for row in rows),
+    ]
 
 
 def _cell(value: float | int | str | None) -> str:
     if value is None:
         return ""
     return f"{value:.8g}" if isinstance(value, float) and math.isfinite(value) else str(value)
+
+
+@dataclass(frozen=True)
+class TrainingLog:
+    """A training log as it is read again.
+
+    Attributes:
+        epoch: [e].
+        mode: [e] names of the training mode; empty for a point without a self-consistent density.
+        columns: name to [e] values, NaN where empty.
+        units: name to unit; empty where it has none.
+    """
+
+    epoch: NDArray[np.float64]
+    mode: list[str]
+    columns: dict[str, NDArray[np.float64]]
+    units: dict[str, str]
+
+
+def read_log(path: Path) -> TrainingLog:
+    """The inverse of ``lines``, whichever columns and units the file has.
+
+    Raises:
+        BenchError: no such file, no epoch in it, or damaged.
+    """
+    if not path.is_file():
+        raise BenchError(f"{path} does not exist.")
+    with path.open(encoding="utf-8", newline="") as file:
+        headings, *rows = [line for line in csv.reader(file) if line] or [[]]
+    if not rows:
+        raise BenchError(f"{path} has no epoch.")
+    try:
+        names, units = zip(*(_name_and_unit(heading) for heading in headings))
+        cells = dict(zip(names, zip(*rows, strict=True), strict=True))
+        mode = list(cells.pop("mode"))
+        columns = {
+            name: np.array([float(cell) if cell else np.nan for cell in column])
+            for name, column in cells.items()
+        }
+        return TrainingLog(columns["epoch"], mode, columns, dict(zip(names, units)))
+    except (ValueError, KeyError) as error:
+        raise BenchError(f"{path} is no training log: {error}.") from error
+
+
+def _name_and_unit(heading: str) -> tuple[str, str]:
+    match = re.fullmatch(r"(\S+)(?: \[(.*)\])?", heading)
+    if match is None:
+        raise ValueError(f"{heading!r} is no heading")
+    return match[1], match[2] or ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import ase
 import torch
@@ -14,13 +14,13 @@ from rich.console import Console
 from bench.config.schema import Mode, RunConfig
 from bench.data.batch import Batch, make_loader
 from bench.data.dataset import Dataset
-from bench.errors import BenchError
+from bench.errors import BenchError, Diverged
 from bench.labels.quantities import QUANTITIES, parts
 from bench.models.base import Point
-from bench.runs.folder import Diverged, RunFolder
 from bench.signals import Interrupted, InterruptFlag, interruptible
-from bench.train.checkpoint import BEST, LAST, Position, TrainingState, load_best
-from bench.train.log import Row, error_column, to_csv
+from bench.storage import write_csv
+from bench.train.checkpoint import Position, TrainingFiles, TrainingState, load_best
+from bench.train.log import Row, error_column, lines
 from bench.train.losses import STABILITY, squared_errors, stable_range, weighted_loss
 from bench.train.optimizer import average_weights, make_optimizer
 from bench.train.progress import TrainingProgress
@@ -39,49 +39,36 @@ DIVERGED_AT = 1e6  # times the first loss of the stage: a thousand times its err
 HELD_OUT = 10  # without a validation split every tenth group of the training set validates
 
 
-@dataclass(frozen=True)
-class TrainingOutcome:
-    """How a training ended.
-
-    Attributes:
-        status: ``done`` or ``diverged``.
-        reason: why it ended, one line.
-        epochs: finished, over all sessions of the run.
-        seconds: of training and validation, over all sessions.
-    """
-
-    status: str
-    reason: str
-    epochs: int
-    seconds: float
-
-
 def train(
     model: Point,
     dataset: Dataset,
     config: RunConfig,
-    folder: RunFolder,
+    files: TrainingFiles,
     console: Console,
-) -> TrainingOutcome:
+    *,
+    on_epoch: Callable[[Row], object] = lambda row: None,
+) -> None:
     """Train ``model``; it leaves with the averaged weights of its best epoch.
 
-    Writes checkpoint/last.pt, checkpoint/best.pt and training_log.csv, and goes on from last.pt
-    where there is one: the end is then the same, on CPU in float64 bit for bit, as without a stop.
+    Goes on from the last checkpoint where there is one: the end is then the same, on CPU in float64
+    bit for bit, as without a stop.
 
     Args:
         model: a point as it was built.
         dataset: with splits train and valid.
         config: of the run.
-        folder: of the run.
+        files: where checkpoints and log are written.
         console: for the progress.
+        on_epoch: called with the log's row of each epoch once everything of it is written.
 
     Raises:
         BenchError: a label that a loss needs is missing; a checkpoint of another model.
-        Interrupted: by SIGINT or SIGTERM, after saving last.pt.
+        Diverged: the loss is no finite number or has grown beyond bounds.
+        Interrupted: by SIGINT or SIGTERM, after saving the checkpoint.
     """
-    trainer = Trainer(model, dataset, config, folder, console)
+    trainer = Trainer(model, dataset, config, files, console, on_epoch)
     with interruptible() as flag:
-        return trainer.run(flag)
+        trainer.run(flag)
 
 
 def training_frames(dataset: Dataset) -> tuple[dict[str, list[ase.Atoms]], str]:
@@ -120,8 +107,9 @@ class Trainer:
         model: as it was built.
         dataset: with splits train and valid.
         config: of the run.
-        folder: of the run.
+        files: where checkpoints and log are written.
         console: for the progress.
+        on_epoch: called with each row of the log.
     """
 
     def __init__(
@@ -129,13 +117,15 @@ class Trainer:
         model: Point,
         dataset: Dataset,
         config: RunConfig,
-        folder: RunFolder,
+        files: TrainingFiles,
         console: Console,
+        on_epoch: Callable[[Row], object],
     ) -> None:
         training = config.training
         refuse_fixed_fermi_level(config.model)
         frames, self._note = training_frames(dataset)
-        self._config, self._folder, self._console = config, folder, console
+        self._config, self._files, self._console = config, files, console
+        self._on_epoch = on_epoch
         self._losses = choose_losses(training.loss, allowed_losses(model), frames)
         self._derivatives = {
             f"compute_{name}": name in self._losses.weights
@@ -162,13 +152,13 @@ class Trainer:
             order=generator.get_state(),
         )
 
-    def run(self, flag: InterruptFlag) -> TrainingOutcome:
+    def run(self, flag: InterruptFlag) -> None:
         """Train to the end; see ``train``."""
         state = self.state
         torch.manual_seed(self._config.seed)  # whatever was drawn before must not matter
-        resumed = (self._folder.path / LAST).is_file()
+        resumed = self._files.last.is_file()
         if resumed:
-            state.load(self._folder.path / LAST)
+            state.load(self._files.last)
             self._write_log()
         self._announce(resumed)
         batches = len(self._loader)
@@ -178,36 +168,32 @@ class Trainer:
             self._console, epochs=epochs, batches=batches, losses=self._losses.weights, done=done
         )
         with shown as progress:
-            try:
-                while not state.position.stopped:
-                    self._epoch(flag, progress)
-            except Diverged as error:
-                return self._outcome("diverged", str(error))
+            while not state.position.stopped:
+                self._epoch(flag, progress)
         if not math.isfinite(state.position.best_loss):
-            return self._outcome("diverged", "the validation loss was never a finite number")
-        load_best(state.model, self._folder.path / BEST)
-        return self._outcome("done", state.position.stopped)
+            raise Diverged("the validation loss was never a finite number")
+        load_best(state.model, self._files.best)
+        self._say(f"training ended after epoch {state.position.epoch}: {state.position.stopped}")
 
-    def _outcome(self, status: str, reason: str) -> TrainingOutcome:
-        position = self.state.position
-        return TrainingOutcome(status, reason, position.epoch, position.seconds)
+    def _say(self, line: str) -> None:
+        self._console.print(line, soft_wrap=True, highlight=False, markup=False)
 
     def _announce(self, resumed: bool) -> None:
         """Say once what is trained on what, and which losses do not act."""
         losses, position = self._losses, self.state.position
-        lines = [self._note] if self._note else []
-        lines.append("losses: " + ", ".join(f"{k} {w:g}" for k, w in losses.weights.items()))
-        lines += [f"no loss on {name}: {why}" for name, why in losses.dropped.items()]
-        lines += [f"{name} is a label of {number}" for name, number in losses.partial.items()]
+        told = [self._note] if self._note else []
+        told.append("losses: " + ", ".join(f"{k} {w:g}" for k, w in losses.weights.items()))
+        told += [f"no loss on {name}: {why}" for name, why in losses.dropped.items()]
+        told += [f"{name} is a label of {number}" for name, number in losses.partial.items()]
         asleep = [n for n, q in QUANTITIES.items() if q.needs_solution and n in losses.weights]
         if self._direct and asleep:
-            lines.append(f"no loss on {', '.join(asleep)} in direct epochs: the density is given")
+            told.append(f"no loss on {', '.join(asleep)} in direct epochs: the density is given")
         if self.state.model.modes:
-            lines.append("self-consistency: " + ", ".join(map(str, self._stages)))
+            told.append("self-consistency: " + ", ".join(map(str, self._stages)))
         if resumed:
-            lines.append(f"resuming after epoch {position.epoch}, batch {position.batch}")
-        for line in lines:
-            self._console.print(line, soft_wrap=True, highlight=False, markup=False)
+            told.append(f"resuming after epoch {position.epoch}, batch {position.batch}")
+        for line in told:
+            self._say(line)
 
     def _epoch(self, flag: InterruptFlag, progress: TrainingProgress) -> None:
         """The rest of the epoch that the run is in, and its validation."""
@@ -234,7 +220,7 @@ class Trainer:
             position = self.state.position
             raise Interrupted(
                 f"{flag.signal} after epoch {position.epoch}, batch {position.batch}: saved in "
-                f"{self._folder.path / LAST}. The same command resumes."
+                f"{self._files.last}. The same command resumes."
             )
 
     def _step(self, batch: Batch, mode: Mode) -> None:
@@ -292,12 +278,13 @@ class Trainer:
         position.finish_epoch(row)
         if valid_loss < position.best_loss:
             position.best_loss, position.best_epoch = valid_loss, position.epoch
-            state.save_best(self._folder)
+            state.save_best(self._files.best)
         state.rate.observe(valid_loss)
         position.stopped = self._reason_to_stop(row)
         state.order = state.generator.get_state()
-        state.save(self._folder)
+        state.save(self._files.last)
         self._write_log()
+        self._on_epoch(row)
         return row
 
     def _validate(self) -> tuple[ErrorSums, ScfSums]:
@@ -349,7 +336,7 @@ class Trainer:
 
     def _save(self) -> None:
         self._count_seconds()
-        self.state.save(self._folder)
+        self.state.save(self._files.last)
 
     def _write_log(self) -> None:
-        self._folder.write_text("training_log.csv", to_csv(self.state.position.rows))
+        write_csv(self._files.log, lines(self.state.position.rows))

@@ -1,7 +1,6 @@
 """``bench run``: exit codes of jobs here and elsewhere, and checks before the first of them."""
 
 import os
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -11,11 +10,10 @@ from bench import runner
 from bench.commands.run import Jobs, main
 from bench.config.compose import compose
 from bench.config.schema import RunConfig
-from bench.errors import BenchError
-from bench.runs.folder import RunFailed, Status
+from bench.errors import BenchError, RunFailed
 
 WRONG = BenchError("no such data", "bench data import")
-FAILED = RunFailed(Status.failed, "ValueError: odd", Path("results/x"))
+FAILED = RunFailed("ValueError: odd")
 
 
 @pytest.fixture

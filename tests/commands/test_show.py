@@ -123,7 +123,7 @@ def test_the_settings_compose_to_the_same_run_again(shown, tmp_path, monkeypatch
 def test_the_status_of_a_run_that_is_there(shown):
     config = compose(["seed=3"])
     folder = RunFolder.of(config, identify(config, CHECKSUM).run_id)
-    folder.set_status(Status.diverged, "loss nan")
+    folder.write_status(Status.diverged, "loss nan")
     assert shown("seed=3")[1].status == "diverged"
     assert shown("seed=4")[1].status == "not started"
 

@@ -3,8 +3,8 @@ import sys
 
 import pytest
 
+from bench.evaluate.record import record
 from bench.evaluate.registry import ACCURACY, CHARGE_STATES, FIELD_RESPONSE, METRICS
-from bench.runs.records import record
 
 
 def test_imports_nothing_heavy() -> None:

@@ -10,6 +10,7 @@ from ase.io import write
 from bench.errors import BenchError
 from bench.evaluate.registry import METRICS, MetricInfo
 from bench.evaluate.rescore import rescore, rescored
+from bench.runs.folder import RunFolder, Status
 from tests.evaluate.predicted import MEANS, frame
 
 FILES = ("metrics.json", "predictions.extxyz", "training_means.json")
@@ -19,7 +20,7 @@ FILES = ("metrics.json", "predictions.extxyz", "training_means.json")
 def run(tmp_path, monkeypatch):
     """Two structures whose energies are 2 and 4 meV per atom off; old metrics of every kind."""
     folder = tmp_path / "run"
-    folder.mkdir()
+    RunFolder(folder).write_status(Status.done)
     cost = MetricInfo("cost", "s/atom", "lower", "made up", from_predictions=False)
     monkeypatch.setitem(METRICS, "cost", cost)
     write(folder / "predictions.extxyz", [frame(energy=(0.0, e)) for e in (0.004, -0.008)])
@@ -52,7 +53,7 @@ def test_twice_is_once(run):
 @pytest.mark.parametrize("name", FILES)
 def test_an_unfinished_run_is_told_by_its_missing_file(run, name):
     (run / name).unlink()
-    with pytest.raises(BenchError, match="Finish the run first") as error:
+    with pytest.raises(BenchError, match="Finish the run:") as error:
         rescore(run)
     assert f"{run / name} does not exist" in error.value.problem
     assert not (run / name).exists()

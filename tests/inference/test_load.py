@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from bench.errors import BenchError
-from bench.inference.load import load_config, load_facts, load_model
+from bench.inference.load import load_model
+from bench.runs.folder import RunFolder
 from tests.models.test_points import POINTS, batch_of, build
 from tests.structures import bulk, cluster, slab
 from tests.trained import write_run
@@ -36,8 +37,8 @@ def test_single_precision_weights_can_be_evaluated_in_double(tmp_path):
 def test_facts_and_configuration_survive_their_files(tmp_path):
     model = build("scf_fixed_point", feature_widths=[1.5, 2.5, 3.0], nonlocal_energy=False)
     folder = write_run(tmp_path, model)
-    assert load_facts(folder) == model.facts
-    config = load_config(folder)
+    assert RunFolder(folder).read_facts() == model.facts
+    config = RunFolder(folder).read_config()
     assert (config.model, config.system.name) == (model.config, "made_up")
 
 
@@ -52,10 +53,10 @@ def test_a_missing_file_is_named(tmp_path, name):
 @pytest.mark.parametrize(
     ("name", "content", "problem"),
     [
-        ("config.yaml", "model: {colour: red}", "no configuration of a run.*colour"),
-        ("config.yaml", "- [", "no configuration of a run"),
-        ("facts.json", "{", "does not describe a training set"),
-        ("facts.json", json.dumps({"force_scale": 1.0}), "does not describe a training set"),
+        ("config.yaml", "model: {colour: red}", "damaged or of another version.*colour"),
+        ("config.yaml", "- [", "damaged or of another version"),
+        ("facts.json", "{", "damaged or of another version"),
+        ("facts.json", json.dumps({"force_scale": 1.0}), "damaged or of another version"),
         ("checkpoint/best.pt", "not a checkpoint", "cannot be read"),
     ],
 )

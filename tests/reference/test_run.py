@@ -11,8 +11,9 @@ import pytest
 
 from bench.errors import BenchError
 from bench.reference.labelling import NotLabelled, Worker, require_cp2k
-from bench.reference.run import Queue, _only_one, generate
+from bench.reference.run import Queue, generate
 from bench.reference.store import Store
+from bench.storage import locked
 from tests.reference.planned import crystal, install_stand_in, slab
 
 
@@ -91,10 +92,10 @@ def test_workers_do_not_share_folders(store, tmp_path, monkeypatch):
     assert folders <= {str(tmp_path / f"work/worker-{n}/job") for n in range(2)}
 
 
-@pytest.mark.parametrize("held", ["work/lock", "al_water/.lock"])
+@pytest.mark.parametrize("held", ["work", "al_water"])
 def test_a_second_call_for_a_system_or_in_a_folder_is_refused(store, tmp_path, held):
     call = partial(generate, store, workers=1, scratch=tmp_path / "work")
-    with _only_one(tmp_path / held, ""), pytest.raises(BenchError, match=r"works in .*\nWait"):
+    with locked(tmp_path / held), pytest.raises(BenchError, match=r"by another process .*\nWait"):
         call()
     assert store.labelled() == set()
 

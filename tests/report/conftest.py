@@ -1,13 +1,13 @@
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-from ase.io import write
 
 from bench.data.statistics import fit_baseline, training_means
 from bench.evaluate.metrics import evaluate
-from bench.train.log import to_csv
+from bench.runs.folder import RunFolder
+from bench.storage import write_csv
+from bench.train.log import lines
 from tests.report.synthetic import predict, reference
 
 EPOCHS = 12
@@ -15,18 +15,18 @@ EPOCHS = 12
 
 def write_run(folder: Path, system: str, *, spoil: bool = False) -> Path:
     """Predictions, metrics and training log of a run; ``spoil`` breaks two structures."""
-    folder.mkdir(parents=True)
+    run = RunFolder(folder)
     frames = reference(system)
     baseline = fit_baseline(frames, tuple(sorted({int(z) for a in frames for z in a.numbers})))
     predicted = [predict(a, baseline) for a in frames]
     if spoil:
         predicted[0].info["SCF_converged"] = False
         predicted[1].info["PRED_energy"] = float("nan")
-    write(folder / "predictions.extxyz", predicted)
-    run = {"id": "abc", "system": system, "model": "scf_qeq", "preset": "smoke", "seed": 3}
-    content = evaluate(predicted, training_means(frames)).to_dict(run)
-    (folder / "metrics.json").write_text(json.dumps(content, allow_nan=False))
-    (folder / "training_log.csv").write_text(to_csv([epoch_row(k) for k in range(EPOCHS)]))
+    run.write_predictions(predicted)
+    named = {"id": "abc", "system": system, "model": "scf_qeq", "preset": "smoke", "seed": 3}
+    content = evaluate(predicted, training_means(frames)).to_dict(named)
+    run.write_metrics(content)
+    write_csv(run.training_files.log, lines([epoch_row(k) for k in range(EPOCHS)]))
     return folder
 
 

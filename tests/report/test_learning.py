@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from bench.report.drawing import NoData
-from bench.report.learning import learning_curves, read_log
-from bench.train.log import COLUMNS, to_csv
+from bench.report.learning import learning_curves
+from bench.storage import write_csv
+from bench.train.log import lines, read_log
 
 
 def rows(epochs, **columns):
@@ -18,35 +19,11 @@ def rows(epochs, **columns):
 
 @pytest.fixture
 def log_of(tmp_path):
-    def read(made):
-        path = tmp_path / "training_log.csv"
-        path.write_text(made if isinstance(made, str) else to_csv(made), encoding="utf-8")
-        return read_log(path)
-
-    return read
+    return lambda made: read_log(write_csv(tmp_path / "log.csv", lines(made)))
 
 
 def labels(figure):
     return [axes.get_ylabel() for axes in figure.axes]
-
-
-def test_a_log_comes_back_with_units_and_holes(log_of):
-    log = log_of(rows(3, train_loss=lambda k: 1 / k, valid_dipole_rmse=lambda k: None))
-    assert log.epoch.tolist() == [1, 2, 3] and log.mode == ["implicit"] * 3
-    assert log.columns["train_loss"] == pytest.approx([1, 1 / 2, 1 / 3], rel=1e-7)
-    assert np.isnan(log.columns["valid_dipole_rmse"]).all()
-    assert log.units == COLUMNS
-
-
-@pytest.mark.parametrize("text", ["", "epoch,mode,train_loss\n"])
-def test_no_epoch_is_no_data(log_of, text):
-    with pytest.raises(NoData, match=r"training_log\.csv has no epoch"):
-        log_of(text)
-
-
-def test_a_heading_that_is_none_is_told(log_of):
-    with pytest.raises(ValueError, match="not a heading: 'train loss'"):
-        log_of("epoch,mode,train loss\n1,direct,0.5\n")
 
 
 @pytest.mark.parametrize(

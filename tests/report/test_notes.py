@@ -2,8 +2,8 @@
 
 import pytest
 
+from bench.evaluate.record import record
 from bench.report.notes import MOST_INDICES, absences, solve_lines, warnings
-from bench.runs.records import record
 
 
 def metrics(*records, **changes):

@@ -1,13 +1,13 @@
 import io
-import json
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from bench.errors import BenchError
-from bench.report.table import load_metrics, metrics_table, tabulate
-from bench.runs.records import MetricsFile, record
+from bench.evaluate.record import record
+from bench.report.table import metrics_table, tabulate
+from bench.runs.folder import RunFolder
+from bench.runs.records import MetricsFile
 
 RUN = {"system": "pt_water", "model": "scf_qeq", "preset": "quick", "seed": 0}
 
@@ -16,7 +16,7 @@ def printed(folder: Path, *, terminal: bool, width: int = 80) -> str:
     """What the end of a run shows."""
     stream = io.StringIO()
     console = Console(file=stream, force_terminal=terminal, width=width, color_system=None)
-    console.print(metrics_table(folder), soft_wrap=not terminal)
+    console.print(metrics_table(RunFolder(folder)), soft_wrap=not terminal)
     return stream.getvalue()
 
 
@@ -65,7 +65,9 @@ def test_charge_states_name_their_charges_and_do_not_repeat_themselves() -> None
 
 def test_every_row_of_a_real_run_has_a_unit(slab_run, bulk_run) -> None:
     for folder in (slab_run, bulk_run):
-        rows = [row for section in metrics_table(folder).sections for row in section.rows]
+        rows = [
+            row for section in metrics_table(RunFolder(folder)).sections for row in section.rows
+        ]
         assert len(rows) > 15
         for row in rows:
             assert row.cells[1] in ("meV/atom", "meV/Å", "e Å", "e", "eV", "V", "e Å²/V")
@@ -76,7 +78,7 @@ def test_prints_whole_numbers_in_80_columns(slab_run, bulk_run, terminal: bool) 
     for folder in (slab_run, bulk_run):
         text = printed(folder, terminal=terminal)
         assert "…" not in text
-        table = metrics_table(folder)
+        table = metrics_table(RunFolder(folder))
         for section in table.sections:
             for row in section.rows:
                 assert any(
@@ -96,7 +98,7 @@ def test_a_pipe_gets_plain_text(slab_run) -> None:
 
 def test_nothing_is_cut_off_without_soft_wrapping(spoilt_run) -> None:
     stream = io.StringIO()
-    Console(file=stream, width=80).print(metrics_table(spoilt_run))
+    Console(file=stream, width=80).print(metrics_table(RunFolder(spoilt_run)))
     assert "did not converge; no error counts them." in stream.getvalue().replace("\n", "")
 
 
@@ -144,11 +146,3 @@ def test_absent_metrics_of_one_kind_share_a_name() -> None:
         "absent: energy of charge=+1: not converged",
         "absent: response eigenvalues: not computed",
     ]
-
-
-def test_missing_and_foreign_files_are_refused(tmp_path) -> None:
-    with pytest.raises(BenchError, match=r"metrics\.json does not exist"):
-        load_metrics(tmp_path)
-    (tmp_path / "metrics.json").write_text(json.dumps({"schema_version": 99}))
-    with pytest.raises(BenchError, match=r"schema_version is 99, this code reads 1"):
-        load_metrics(tmp_path)

@@ -1,18 +1,28 @@
-"""A run's folder: nothing half written, one writer at a time, a status that is true."""
+"""A run's folder: every file comes back as it was written, and what is damaged is told."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import textwrap
 
+import ase
 import pytest
 
 from bench.config.compose import compose
+from bench.data.statistics import Baseline, TrainingMeans
 from bench.errors import BenchError
-from bench.runs.folder import Diverged, RunFailed, RunFolder, Status
-from bench.signals import Interrupted
+from bench.models.facts import TrainingFacts
+from bench.runs.folder import RunFolder, Status
+from bench.storage import locked, write_csv, write_json
+from bench.train.log import lines
+
+METRICS = {
+    "schema_version": 1,
+    "run": {"id": "0a1b"},
+    "metrics": [],
+    "absent": {},
+    "unconverged": [],
+    "non_finite": {},
+}
+FACTS = TrainingFacts(Baseline((1, 8), (-13.6, -430.1), (0.1, 0.2)), 7.5, 0.5, (0.3, -0.6), (1.0,))
+MEANS = TrainingMeans({"dipole": [None, None, 0.5]}, {"multipoles": {"1": [0.3, 0.0, 0.0, 0.0]}})
 
 
 @pytest.fixture
@@ -20,151 +30,101 @@ def folder(tmp_path):
     return RunFolder(tmp_path / "run")
 
 
-def names(folder):
-    return sorted(path.name for path in folder.path.iterdir())
-
-
 def test_the_folder_of_a_run():
     config = compose(["model=short_range", "system=sio2_vacancy", "results_dir=here"])
     assert str(RunFolder.of(config, "0a1b").path) == "here/sio2_vacancy/short_range/0a1b"
 
 
-def test_json_round_trip(folder):
-    content = {"mean": 0.1 + 0.2, "unit": "e Å", "ci95": None, "n": [1, 2]}
-    path = folder.write_json("metrics.json", content)
-    assert json.loads(path.read_text(encoding="utf-8")) == content
+@pytest.mark.parametrize("preset", ["smoke", "paper"])
+def test_the_configuration_comes_back(folder, preset):
+    config = compose(["model=polar", f"preset={preset}", "seed=4", "training.mode=auto"])
+    folder.write_config(config)
+    assert folder.read_config() == config
+    flat = folder.read_plain_config()
+    assert (flat["seed"], flat["wandb"], flat["model"]["update"]) == (4, "off", "linear")
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_json_refuses_what_is_no_number(folder, value):
-    with pytest.raises(ValueError, match="JSON"):
-        folder.write_json("metrics.json", {"value": value})
-    assert not folder.path.exists()
+def test_facts_means_provenance_and_metrics_come_back(folder):
+    folder.write_facts(FACTS)
+    folder.write_means(MEANS)
+    folder.write_metrics(METRICS)
+    assert (folder.read_facts(), folder.read_means()) == (FACTS, MEANS)
+    assert folder.read_metrics() == METRICS
+    assert folder.read_provenance() == {}
+    folder.write_provenance({"sessions": []})
+    assert folder.read_provenance() == {"sessions": []}
 
 
-def test_a_write_that_fails_leaves_the_old_file_and_no_other(folder):
-    folder.write_text("config.yaml", "seed: 0\n")
-
-    def half(path):
-        path.write_text("see")
-        raise OSError("disk full")
-
-    with pytest.raises(OSError, match="disk full"):
-        folder.write_with("config.yaml", half)
-    assert names(folder) == ["config.yaml"]
-    assert (folder.path / "config.yaml").read_text() == "seed: 0\n"
-
-
-def test_the_old_file_stays_until_the_new_one_is_complete(folder):
-    folder.write_text("training_log.csv", "old")
-    seen = []
-
-    def write(path):
-        path.write_text("new")
-        seen.append(((folder.path / "training_log.csv").read_text(), path.suffix))
-
-    folder.write_with("training_log.csv", write)
-    assert seen == [("old", ".csv")]
-    assert (folder.path / "training_log.csv").read_text() == "new"
-
-
-def test_files_have_the_permissions_of_ordinary_files(folder):
-    path, umask = folder.write_text("metrics.json", "{}"), os.umask(0)
-    os.umask(umask)
-    assert path.stat().st_mode & 0o777 == 0o666 & ~umask
-
-
-def test_observers_see_complete_files_in_order(folder):
-    seen = []
-    folder.observers.append(lambda path: seen.append((path.name, path.read_text())))
-    folder.write_text("a", "1")
-    folder.write_text("sub/b", "2")
-    assert seen == [("a", "1"), ("b", "2")]
+def test_log_and_predictions_come_back(folder):
+    write_csv(folder.training_files.log, lines([{"epoch": 1, "mode": "direct", "seconds": 2.5}]))
+    assert folder.read_log().columns["seconds"].tolist() == [2.5]
+    water = ase.Atoms("OH2", positions=[[0, 0, 0], [0.76, 0.59, 0], [-0.76, 0.59, 0]])
+    water.info["PRED_energy"] = -1.25
+    folder.write_predictions([water, water])
+    frames = folder.read_predictions()
+    assert [atoms.info["PRED_energy"] for atoms in frames] == [-1.25, -1.25]
 
 
 def test_a_folder_without_a_run_has_no_status(folder):
-    assert folder.status is None and folder.reason == ""
+    assert folder.read_status() == (None, "")
+    with pytest.raises(BenchError, match=r"metrics\.json does not exist: .* no folder of a run"):
+        folder.read_metrics()
 
 
-def test_a_run_is_running_and_then_done(folder):
-    with folder.recording():
+def test_an_unfinished_run_is_told_apart_from_none(folder):
+    folder.write_status(Status.failed, "no label")
+    assert (folder.status, folder.reason) == (Status.failed, "no label")
+    with pytest.raises(BenchError, match=r"metrics\.json does not exist") as error:
+        folder.read_metrics()
+    assert "give its command again" in error.value.mend
+
+
+def test_a_run_is_running_only_while_a_process_holds_its_lock(folder):
+    folder.write_status(Status.running)
+    with locked(folder.path):
         assert folder.status is Status.running
-    assert folder.status is Status.done
-    content = json.loads((folder.path / "status.json").read_text())
-    assert set(content) == {"status", "reason", "updated"}
+    assert folder.status is Status.interrupted and "killed" in folder.reason
 
 
-@pytest.mark.parametrize(
-    ("error", "raised", "status", "reason"),
-    [
-        (KeyboardInterrupt(), KeyboardInterrupt, Status.interrupted, "interrupted"),
-        (Interrupted("epoch 3"), KeyboardInterrupt, Status.interrupted, "epoch 3"),
-        (Diverged("loss nan"), RunFailed, Status.diverged, "loss nan"),
-        (BenchError("no label", "add it"), BenchError, Status.failed, "no label\nadd it"),
-        (ZeroDivisionError("by zero"), RunFailed, Status.failed, "ZeroDivisionError: by zero"),
-    ],
-)
-def test_the_status_tells_how_a_run_ended(folder, error, raised, status, reason):
-    with pytest.raises(raised), folder.recording():
-        raise error
-    assert (folder.status, folder.reason) == (status, reason)
-    assert (folder.path / "error.log").exists() == (reason.startswith("ZeroDivision"))
+READERS = {
+    "status.json": RunFolder.read_status,
+    "config.yaml": RunFolder.read_config,
+    "facts.json": RunFolder.read_facts,
+    "training_means.json": RunFolder.read_means,
+    "provenance.json": RunFolder.read_provenance,
+    "predictions.extxyz": RunFolder.read_predictions,
+    "metrics.json": RunFolder.read_metrics,
+}
 
 
-def test_a_failure_keeps_its_traceback_and_names_the_folder(folder):
-    with pytest.raises(RunFailed, match=str(folder.path)), folder.recording():
-        _ = 1 / 0
-    assert "_ = 1 / 0" in (folder.path / "error.log").read_text()
+@pytest.mark.parametrize("text", ['{"status"', "[1, 2", '{"status": "odd", "colour": 1}'])
+@pytest.mark.parametrize("name", READERS)
+def test_a_damaged_file_is_named(folder, name, text):
+    folder.path.mkdir()
+    (folder.path / name).write_text(text)
+    if name == "provenance.json" and text.endswith("}"):
+        return  # any mapping is one
+    with pytest.raises(BenchError, match=rf"{name} is damaged or of another version"):
+        READERS[name](folder)
 
 
-def test_a_failed_run_can_be_tried_again(folder):
-    with pytest.raises(RunFailed), folder.recording():
-        raise ValueError
-    with folder.recording():
-        pass
-    assert folder.status is Status.done
+@pytest.mark.parametrize("text", ["- 1", "{", "\t"])
+def test_a_damaged_configuration_is_told_by_the_fast_reader_too(folder, text):
+    folder.path.mkdir()
+    (folder.path / "config.yaml").write_text(text)
+    with pytest.raises(BenchError, match=r"config\.yaml is damaged"):
+        folder.read_plain_config()
 
 
-def test_sigterm_is_an_interrupt_and_the_handler_comes_back(folder):
-    before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(KeyboardInterrupt), folder.recording():
-        os.kill(os.getpid(), signal.SIGTERM)
-        signal.sigtimedwait([], 1.0)
-    assert folder.status is Status.interrupted
-    assert signal.getsignal(signal.SIGTERM) is before
+def test_metrics_of_another_version_are_refused_unless_asked_for(folder):
+    write_json(folder.path / "metrics.json", {**METRICS, "schema_version": 99})
+    with pytest.raises(BenchError, match="schema_version is 99, this code reads 1") as error:
+        folder.read_metrics()
+    assert error.value.mend == f"python -m bench.evaluate.rescore {folder.path}"
+    assert folder.read_metrics(any_version=True)["run"] == {"id": "0a1b"}
 
 
-HOLDER = """
-    import pathlib, sys, time
-    from bench.runs.folder import RunFolder
-    with RunFolder(pathlib.Path(sys.argv[1])).recording():
-        print("locked", flush=True)
-        time.sleep(60)
-"""
-
-
-@pytest.fixture
-def holder(folder):
-    """Another process that writes the run."""
-    command = [sys.executable, "-c", textwrap.dedent(HOLDER), str(folder.path)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert process.stdout.readline() == "locked\n"
-    yield process
-    process.kill()
-    process.wait()
-    process.stdout.close()
-
-
-def test_two_processes_do_not_write_the_same_run(folder, holder):
-    with pytest.raises(BenchError, match=rf"another process \(pid {holder.pid}\)"):
-        folder.locked().__enter__()
-    assert folder.status is Status.running
-
-
-def test_the_lock_of_a_killed_process_is_taken_over(folder, holder):
-    holder.kill()
-    holder.wait()
-    assert folder.status is Status.running  # nobody could say otherwise
-    with folder.recording():
-        assert (folder.path / ".lock").read_text() == str(os.getpid())
-    assert folder.status is Status.done
+def test_json_is_plain_and_readable(folder):
+    path = folder.write_metrics({**METRICS, "absent": {"dipole_rmse": "keine Ångström"}})
+    assert "Ångström" in path.read_text(encoding="utf-8")
+    assert json.loads(path.read_text(encoding="utf-8"))["schema_version"] == 1

@@ -12,7 +12,7 @@ from bench.config.compose import compose
 from bench.runs import provenance
 from bench.runs.folder import RunFolder
 from bench.runs.identity import Identity
-from bench.runs.provenance import git_commit, hardware, read, session, surroundings
+from bench.runs.provenance import git_commit, hardware, session, surroundings, total_seconds
 
 IDENTITY = Identity("0123456789", "d" * 64, "abcdef0123")
 
@@ -32,6 +32,7 @@ def clock(monkeypatch):
     """Seconds that pass when they are told to."""
     now = [100.0]
     monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(time, "process_time", lambda: 0.5 * now[0])
 
     def wait(seconds):
         now[0] += seconds
@@ -39,42 +40,39 @@ def clock(monkeypatch):
     return wait
 
 
-def test_a_run_that_has_not_started_says_nothing(folder):
-    assert read(folder) == {}
-
-
 def test_every_start_is_a_session_and_their_seconds_add_up(folder, config, clock, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["/usr/bin/bench", "run", "model=les", "note=two words"])
     for seconds in (10.0, 2.55):
-        with session(folder, IDENTITY, config) as this:
+        with session(folder, IDENTITY, config, 1234) as this:
             clock(seconds)
-    first, second = read(folder)["sessions"]
+    first, second = folder.read_provenance()["sessions"]
     assert (first["seconds"], second["seconds"]) == (10.0, pytest.approx(2.5, abs=0.11))
     assert second["command"] == "bench run model=les 'note=two words'"
     assert this.run()["seconds"] == pytest.approx(12.5, abs=0.11)
+    assert this.run()["cpu_seconds"] == pytest.approx(6.25, abs=0.21)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
 def test_an_interrupted_session_keeps_its_seconds(folder, config, clock, error):
-    with pytest.raises(error), session(folder, IDENTITY, config):
+    with pytest.raises(error), session(folder, IDENTITY, config, 1234):
         clock(7.0)
         raise error
-    assert [each["seconds"] for each in read(folder)["sessions"]] == [7.0]
+    assert [each["seconds"] for each in folder.read_provenance()["sessions"]] == [7.0]
 
 
 def test_a_killed_session_was_there_from_its_start(folder, config, clock):
-    with session(folder, IDENTITY, config) as this:
+    with session(folder, IDENTITY, config, 1234) as this:
         clock(3.0)
-        assert read(folder)["sessions"][0]["seconds"] == 0.0
+        assert folder.read_provenance()["sessions"][0]["seconds"] == 0.0
         this.save()
-        assert read(folder)["sessions"][0]["seconds"] == 3.0
+        assert folder.read_provenance()["sessions"][0]["seconds"] == 3.0
 
 
 def test_the_entry_of_metrics_names_the_run(folder, config, clock):
-    with session(folder, IDENTITY, config) as this:
+    with session(folder, IDENTITY, config, 1234) as this:
         clock(4.0)
         run = this.run()
-    content = read(folder)
+    content = folder.read_provenance()
     assert run == {
         "id": "0123456789",
         "model": "les",
@@ -85,8 +83,15 @@ def test_the_entry_of_metrics_names_the_run(folder, config, clock):
         "code_version": "abcdef0123",
         "packages": content["packages"],
         "hardware": content["hardware"],
+        "parameters": 1234,
         "seconds": 4.0,
+        "cpu_seconds": 2.0,
     }
+
+
+def test_a_session_of_an_earlier_version_has_no_cpu_time():
+    sessions = [{"seconds": 2.0}, {"seconds": 3.0, "cpu_seconds": 2.5}]
+    assert total_seconds(sessions) == {"seconds": 5.0, "cpu_seconds": 2.5}
 
 
 def test_surroundings_are_plain_and_name_versions():

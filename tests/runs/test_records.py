@@ -5,8 +5,9 @@ import json
 import numpy as np
 import pytest
 
+from bench.evaluate.record import mark_absent, record
 from bench.evaluate.registry import ACCURACY, METRICS
-from bench.runs.records import SCHEMA_VERSION, Evaluation, mark_absent, record
+from bench.runs.records import SCHEMA_VERSION, Evaluation
 
 
 @pytest.mark.parametrize("ci95", [None, (0.0, 0.0), (np.float64(1.0), np.float64(3.0))])

@@ -1,4 +1,4 @@
-"""The mirror copies what lands on the disk and never ends a run."""
+"""The mirror is told what a run writes and never ends it."""
 
 import sys
 from dataclasses import replace
@@ -11,7 +11,7 @@ from bench.config.schema import Wandb
 from bench.runs.folder import RunFolder
 from bench.runs.wandb_mirror import mirrored
 
-LOG = "epoch,mode,valid_loss,scf_iterations\n1,implicit,0.5,\n"
+ROW = {"epoch": 1, "mode": "implicit", "valid_loss": 0.5, "scf_iterations": None}
 METRICS = {"metrics": [{"name": "forces_rmse", "subset": "all", "unit": "meV/Å", "value": 42.0}]}
 
 
@@ -52,9 +52,10 @@ def config(mode):
 
 def test_off_touches_nothing(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "wandb", None)  # importing it would fail
-    with mirrored(folder, config(Wandb.off)):
-        folder.write_text("training_log.csv", LOG)
-    assert folder.observers == []
+    with mirrored(folder, config(Wandb.off)) as mirror:
+        mirror.epoch(ROW)
+        mirror.metrics(METRICS)
+    assert not folder.path.exists()
 
 
 @pytest.mark.parametrize("mode", [Wandb.offline, Wandb.online])
@@ -71,19 +72,19 @@ def test_the_run_has_the_same_name_and_configuration(folder, wandb, mode):
     assert run.finished
 
 
-def test_every_epoch_is_sent_once_and_empty_cells_are_not(folder, wandb):
-    with mirrored(folder, config(Wandb.offline)):
-        folder.write_text("training_log.csv", LOG)
-        folder.write_text("training_log.csv", LOG + "2,implicit,0.25,7\n")
+def test_an_epoch_is_sent_without_its_empty_cells(folder, wandb):
+    with mirrored(folder, config(Wandb.offline)) as mirror:
+        mirror.epoch(ROW)
+        mirror.epoch({**ROW, "epoch": 2, "scf_iterations": 7.0})
     assert wandb.runs[0].run.logged == [
-        {"epoch": 1.0, "mode": "implicit", "valid_loss": 0.5},
-        {"epoch": 2.0, "mode": "implicit", "valid_loss": 0.25, "scf_iterations": 7.0},
+        {"epoch": 1, "mode": "implicit", "valid_loss": 0.5},
+        {"epoch": 2, "mode": "implicit", "valid_loss": 0.5, "scf_iterations": 7.0},
     ]
 
 
 def test_metrics_keep_subset_and_unit(folder, wandb):
-    with mirrored(folder, config(Wandb.offline)):
-        folder.write_json("metrics.json", METRICS)
+    with mirrored(folder, config(Wandb.offline)) as mirror:
+        mirror.metrics(METRICS)
     assert wandb.runs[0].run.summary == {"all/forces_rmse [meV/Å]": 42.0}
 
 
@@ -92,12 +93,18 @@ def test_a_failing_mirror_is_told_once_and_the_run_goes_on(folder, wandb, monkey
         raise ConnectionError("no network")
 
     monkeypatch.setattr(FakeRun, "log", fail)
-    with mirrored(folder, config(Wandb.online)):
-        folder.write_text("training_log.csv", LOG)
-        folder.write_text("training_log.csv", LOG)
-        folder.write_json("metrics.json", METRICS)
+    with mirrored(folder, config(Wandb.online)) as mirror:
+        mirror.epoch(ROW)
+        mirror.epoch(ROW)
+        mirror.metrics(METRICS)
     assert capsys.readouterr().err.count("no network") == 1
-    assert (folder.path / "metrics.json").exists()
+
+
+def test_a_mirror_that_cannot_start_is_told_once(folder, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    with mirrored(folder, config(Wandb.offline)) as mirror:
+        mirror.epoch(ROW)
+    assert capsys.readouterr().err.count("the run goes on without its mirror") == 1
 
 
 def test_the_error_of_a_run_passes_through(folder, wandb):

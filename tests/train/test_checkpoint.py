@@ -8,15 +8,15 @@ import pytest
 import torch
 
 from bench.errors import BenchError
-from bench.runs.folder import RunFolder
-from bench.train.checkpoint import BEST, LAST, Position, load_best, read_checkpoint
+from bench.train.checkpoint import Position, load_best, read_checkpoint
 from bench.train.loop import Trainer
 from bench.train.sums import ErrorSums, ScfSums
-from tests.train.toy import ToyPoint, dataset, run_config
+from tests.train.toy import ToyPoint, dataset, files, run_config
 
 
 def trainer(folder: Path) -> Trainer:
-    return Trainer(ToyPoint(), dataset(), run_config(schedule="plateau"), RunFolder(folder), None)
+    config = run_config(schedule="plateau")
+    return Trainer(ToyPoint(), dataset(), config, files(folder), None, print)
 
 
 def test_every_part_comes_back(tmp_path: Path) -> None:
@@ -37,9 +37,9 @@ def test_every_part_comes_back(tmp_path: Path) -> None:
     )
     saved.order = saved.generator.manual_seed(8).get_state()
     torch.manual_seed(3)
-    saved.save(RunFolder(tmp_path))
+    saved.save(files(tmp_path).last)
     expected = torch.rand(4)
-    loaded.load(tmp_path / LAST)
+    loaded.load(files(tmp_path).last)
     assert torch.equal(torch.rand(4), expected)
     assert loaded.rate.state_dict() == saved.rate.state_dict()
     assert loaded.position == saved.position
@@ -55,11 +55,11 @@ def test_best_holds_the_averaged_weights(tmp_path: Path) -> None:
     with torch.no_grad():
         state.average.module.heights += 1.0
     state.position = Position(best_epoch=7, best_loss=0.5)
-    state.save_best(RunFolder(tmp_path))
+    state.save_best(files(tmp_path).best)
     model = ToyPoint()
-    assert load_best(model, tmp_path / BEST) == 7
+    assert load_best(model, files(tmp_path).best) == 7
     assert torch.equal(model.heights, ToyPoint().heights + 1.0)
-    assert read_checkpoint(tmp_path / BEST)["valid_loss"] == 0.5
+    assert read_checkpoint(files(tmp_path).best)["valid_loss"] == 0.5
 
 
 def test_a_pickle_is_refused_and_not_executed(tmp_path: Path) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 import io
+from pathlib import Path
 
+import numpy as np
 import pytest
 from rich.console import Console
 
+from bench.errors import BenchError
+from bench.storage import write_csv
 from bench.train import progress
-from bench.train.log import COLUMNS, Row, heading, to_csv
+from bench.train.log import COLUMNS, Row, heading, lines, read_log
 from bench.train.progress import TrainingProgress, describe, duration
 
 ACTING = ("energy", "forces", "multipoles", "total_charge", "dipole")
@@ -38,12 +41,49 @@ def test_headings_have_units() -> None:
 
 
 def test_csv_has_one_row_per_epoch_and_empty_cells_for_what_is_not_predicted() -> None:
-    header, row = csv.reader(io.StringIO(to_csv([ROW])))
+    header, row = lines([ROW])
     assert header == [heading(column) for column in COLUMNS]
     cells = dict(zip(COLUMNS, row, strict=True))
     assert (cells["epoch"], cells["mode"], cells["valid_loss"]) == ("3", "implicit", "nan")
     assert (cells["valid_dipole_rmse"], cells["valid_fermi_level_rmse"]) == ("", "")
     assert float(cells["valid_forces_rmse"]) == 120.4
+
+
+def test_a_log_comes_back_with_units_and_holes(tmp_path: Path) -> None:
+    made = [{**ROW, "epoch": k, "train_loss": 1 / k} for k in (1, 2, 3)]
+    log = read_log(write_csv(tmp_path / "log.csv", lines(made)))
+    assert log.epoch.tolist() == [1, 2, 3] and log.mode == ["implicit"] * 3
+    assert log.columns["train_loss"] == pytest.approx([1, 1 / 2, 1 / 3], rel=1e-7)
+    assert np.isnan(log.columns["valid_dipole_rmse"]).all()
+    assert log.units == COLUMNS
+
+
+def test_a_log_of_other_columns_and_units_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text("epoch,mode,valid_energy_rmse [eV],seen\n1,,0.5,7\n", encoding="utf-8")
+    log = read_log(path)
+    assert (log.mode, log.units["valid_energy_rmse"], log.units["seen"]) == ([""], "eV", "")
+    assert log.columns["seen"].tolist() == [7.0]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (None, "does not exist"),
+        ("", "has no epoch"),
+        ("epoch,mode,train_loss\n", "has no epoch"),
+        ("epoch,mode,train loss\n1,direct,0.5\n", "'train loss' is no heading"),
+        ("epoch,mode\n1,direct\n2\n", "is no training log"),
+        ("epoch,train_loss\n1,0.5\n", "is no training log: 'mode'"),
+        ("epoch,mode,train_loss\n1,direct,half\n", "is no training log: .*half"),
+    ],
+)
+def test_what_is_no_log_is_told(tmp_path: Path, text: str | None, problem: str) -> None:
+    path = tmp_path / "log.csv"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(BenchError, match=rf"log\.csv.*{problem}"):
+        read_log(path)
 
 
 def test_description_names_units_and_unconverged_structures() -> None:
@@ -66,7 +106,7 @@ def test_duration(seconds: float, text: str) -> None:
     assert duration(seconds) == text
 
 
-def lines(epochs: int, *, terminal: bool = False) -> list[str]:
+def printed(epochs: int, *, terminal: bool = False) -> list[str]:
     console = Console(file=io.StringIO(), width=200, force_terminal=terminal)
     with TrainingProgress(console, epochs=epochs, batches=2, losses=ACTING) as shown:
         for epoch in range(1, epochs + 1):
@@ -78,7 +118,7 @@ def lines(epochs: int, *, terminal: bool = False) -> list[str]:
 
 @pytest.mark.parametrize(("epochs", "count"), [(1, 1), (4, 4), (30, 10), (100, 10), (105, 11)])
 def test_about_ten_plain_lines(epochs: int, count: int) -> None:
-    made = lines(epochs)
+    made = printed(epochs)
     assert len(made) == count
     assert made[-1].startswith(f"epoch {epochs}/{epochs} implicit loss")
     assert made[-1].endswith("left 0:00")
@@ -86,11 +126,11 @@ def test_about_ten_plain_lines(epochs: int, count: int) -> None:
 
 def test_slow_epochs_are_all_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "LINE_INTERVAL", 0.0)
-    assert len(lines(37)) == 37
+    assert len(printed(37)) == 37
 
 
 def test_a_terminal_gets_a_bar() -> None:
-    text = "\n".join(lines(3, terminal=True))
+    text = "\n".join(printed(3, terminal=True))
     assert "3/3" in text and "━" in text and "120 meV/Å" in text
 
 

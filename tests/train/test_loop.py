@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import copy
 import csv
+import io
 import signal
 from pathlib import Path
 
 import pytest
 import torch
+from rich.console import Console
 from torch import Tensor
 
 from bench.config.schema import Ensemble, LossWeights, Mode, ModelConfig, RunConfig
-from bench.errors import BenchError
+from bench.errors import BenchError, Diverged
 from bench.models.registry import build_model
-from bench.runs.folder import RunFolder
 from bench.signals import Interrupted
 from bench.train import loop
-from bench.train.checkpoint import BEST, LAST, load_best, read_checkpoint
-from bench.train.loop import Trainer
+from bench.train.checkpoint import load_best, read_checkpoint
+from bench.train.log import Row
+from bench.train.loop import Trainer, train
 from bench.train.targets import refuse_fixed_fermi_level
 from tests.models.test_points import batch_of, build, tiny_config
 from tests.structures import cluster, labelled, slab
-from tests.train.toy import ToyPoint, dataset, frames, run_config, taught, train_toy
+from tests.train.toy import ToyPoint, dataset, files, frames, run_config, taught, train_toy
 
 # Seven structures in batches of two and three to validate on in two batches.
 CALLS_PER_EPOCH = 4 + 2
@@ -30,7 +32,7 @@ CALLS_PER_EPOCH = 4 + 2
 
 def rows(path: Path) -> list[dict[str, str]]:
     """The log without what a clock says."""
-    with (path / "training_log.csv").open() as file:
+    with files(path).log.open() as file:
         found = list(csv.DictReader(file))
     return [{k: v for k, v in row.items() if k != "seconds [s]"} for row in found]
 
@@ -45,8 +47,9 @@ def tensors(value: object) -> list[Tensor]:
 
 def assert_same_end(first: Path, second: Path) -> None:
     assert rows(first) == rows(second)
-    for name in (LAST, BEST):
-        pair = [tensors(read_checkpoint(path / name)) for path in (first, second)]
+    a, b = files(first), files(second)
+    for paths in ((a.last, b.last), (a.best, b.best)):
+        pair = [tensors(read_checkpoint(path)) for path in paths]
         assert len(pair[0]) == len(pair[1]) > 0
         assert all(torch.equal(a, b) for a, b in zip(*pair))
 
@@ -62,13 +65,13 @@ def test_stop_and_resume_equals_an_uninterrupted_run(
 ) -> None:
     monkeypatch.setattr("bench.train.schedule.PLATEAU_PATIENCE", 0)
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    _, straight, _ = train_toy(whole, schedule=schedule)
+    straight, _ = train_toy(whole, schedule=schedule)
     for stop in stops:
         torch.rand(3)  # what was drawn before a session must not matter
         with pytest.raises(Interrupted, match="The same command resumes"):
             train_toy(parts, ToyPoint(interrupt_at=stop), schedule=schedule)
-    outcome, resumed, text = train_toy(parts, schedule=schedule)
-    assert outcome.status == "done" and "resuming after epoch" in text
+    resumed, text = train_toy(parts, schedule=schedule)
+    assert "resuming after epoch" in text
     assert_same_end(whole, parts)
     for mine, other in zip(straight.parameters(), resumed.parameters(), strict=True):
         assert torch.equal(mine, other)
@@ -112,19 +115,30 @@ def stop_after_steps(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:
-    first, _, _ = train_toy(tmp_path)
+    train_toy(tmp_path)
     before = rows(tmp_path)
-    model = ToyPoint()
-    again, _, _ = train_toy(tmp_path, model)
-    assert (again.reason, again.epochs, model.calls) == (first.reason, 4, [])
+    model, text = train_toy(tmp_path, ToyPoint())
+    assert model.calls == [] and text.endswith("training ended after epoch 4: 4 epochs\n")
     assert rows(tmp_path) == before and len(before) == 4
+
+
+def test_epochs_are_told_once_they_are_on_the_disk(tmp_path: Path) -> None:
+    told: list[tuple[object, int]] = []
+    console, where = Console(file=io.StringIO()), files(tmp_path)
+
+    def tell(row: Row) -> None:
+        told.append((row["epoch"], len(rows(tmp_path))))
+
+    for epochs in (2, 2):  # a finished training has nothing to tell
+        train(ToyPoint(), dataset(), run_config(epochs=epochs), where, console, on_epoch=tell)
+    assert told == [(1, 1), (2, 2)]
 
 
 def test_long_epochs_are_saved_on_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "SAVE_INTERVAL", 0.0)
     with pytest.raises(RuntimeError, match="power cut"):
         train_toy(tmp_path, PowerCut(after=CALLS_PER_EPOCH + 1))
-    position = read_checkpoint(tmp_path / LAST)["position"]
+    position = read_checkpoint(files(tmp_path).last)["position"]
     assert (position["epoch"], position["batch"]) == (1, 1)
     train_toy(tmp_path)
     train_toy(tmp_path / "whole")
@@ -146,11 +160,11 @@ class PowerCut(ToyPoint):
 
 def test_training_lowers_the_loss_and_ends_with_the_best_averaged_weights(tmp_path: Path) -> None:
     data = taught(dataset())
-    _, model, _ = train_toy(tmp_path, data=data, epochs=30, mode=Mode.implicit)
+    model, _ = train_toy(tmp_path, data=data, epochs=30, mode=Mode.implicit)
     losses = [float(row["valid_loss"]) for row in rows(tmp_path)]
     assert losses[-1] < 0.1 * losses[0]
     best = ToyPoint()
-    epoch = load_best(best, tmp_path / BEST)
+    epoch = load_best(best, files(tmp_path).best)
     assert losses[epoch - 1] == min(losses)
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), best.parameters()))
 
@@ -178,7 +192,7 @@ def test_the_best_epoch_is_one_of_the_last_stage(
     monkeypatch.setattr("bench.train.sums.ErrorSums.loss", fake_losses(losses))
     monkeypatch.setattr("bench.train.schedule.PLATEAU_PATIENCE", 0)
     train_toy(tmp_path, epochs=4, direct_fraction=0.5, schedule="plateau", warmup_epochs=0)
-    assert read_checkpoint(tmp_path / BEST)["epoch"] == 4
+    assert read_checkpoint(files(tmp_path).best)["epoch"] == 4
     assert {row["learning_rate"] for row in rows(tmp_path)} == {"0.02"}  # 9 is no plateau of 1
 
 
@@ -198,33 +212,27 @@ def fake_losses(losses: object) -> object:
 def test_early_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     losses = iter([5.0, 4.0, 3.0, 3.5, 3.6, 2.0])
     monkeypatch.setattr("bench.train.sums.ErrorSums.loss", fake_losses(losses))
-    outcome, _, _ = train_toy(tmp_path, epochs=6, early_stop_patience=2, direct_fraction=0.1)
-    assert (outcome.status, outcome.epochs) == ("done", 5)
-    assert outcome.reason == "no lower validation loss in 2 epochs"
+    _, text = train_toy(tmp_path, epochs=6, early_stop_patience=2, direct_fraction=0.1)
+    assert text.endswith("training ended after epoch 5: no lower validation loss in 2 epochs\n")
 
 
 def test_time_limit(tmp_path: Path) -> None:
-    outcome, _, _ = train_toy(tmp_path, epochs=50, time_limit=1e-9)
-    assert (outcome.status, outcome.epochs) == ("done", 1)
-    assert "time limit of 1e-09 min" in outcome.reason
+    _, text = train_toy(tmp_path, epochs=50, time_limit=1e-9)
+    assert "after epoch 1: the next epoch would pass the time limit of 1e-09 min" in text
 
 
 def test_nan_is_divergence_and_spoils_nothing(tmp_path: Path) -> None:
-    outcome, _, _ = train_toy(tmp_path, ToyPoint(poison_at=CALLS_PER_EPOCH + 1))
-    assert outcome.status == "diverged" and outcome.epochs == 1
-    assert (
-        "loss nan" in outcome.reason and "epoch 2, batch 2 (training structures" in outcome.reason
-    )
-    saved = tensors(read_checkpoint(tmp_path / LAST)["model"])
+    with pytest.raises(Diverged, match=r"loss nan .* epoch 2, batch 2 \(training structures"):
+        train_toy(tmp_path, ToyPoint(poison_at=CALLS_PER_EPOCH + 1))
+    assert len(rows(tmp_path)) == 1
+    saved = tensors(read_checkpoint(files(tmp_path).last)["model"])
     assert all(t.isfinite().all() for t in saved)
 
 
 def test_an_exploding_loss_is_divergence(tmp_path: Path) -> None:
-    outcome, _, _ = train_toy(
-        tmp_path, learning_rate=1e6, schedule="constant", warmup_epochs=0, mode=Mode.implicit
-    )
-    assert outcome.status == "diverged"
-    assert "epoch 1, batch 2" in outcome.reason and "learning_rate" in outcome.reason
+    options = {"learning_rate": 1e6, "schedule": "constant", "warmup_epochs": 0}
+    with pytest.raises(Diverged, match=r"epoch 1, batch 2.*learning_rate"):
+        train_toy(tmp_path, mode=Mode.implicit, **options)
 
 
 def test_a_validation_that_is_never_finite_is_divergence(tmp_path: Path) -> None:
@@ -232,9 +240,9 @@ def test_a_validation_that_is_never_finite_is_divergence(tmp_path: Path) -> None
     for atoms in data.frames["valid"]:
         atoms.positions[:] = torch.nan
         atoms.info["REF_energy"] = float("nan")
-    outcome, _, _ = train_toy(tmp_path, NoEdges(), data)
-    assert (outcome.status, outcome.epochs) == ("diverged", 4)
-    assert "validation loss was never a finite number" in outcome.reason
+    with pytest.raises(Diverged, match="validation loss was never a finite number"):
+        train_toy(tmp_path, NoEdges(), data)
+    assert len(rows(tmp_path)) == 4
 
 
 class NoEdges(ToyPoint):
@@ -248,13 +256,13 @@ def test_without_a_validation_split_groups_are_held_out(tmp_path: Path) -> None:
     data = dataset(train=14, valid=0)
     for i, atoms in enumerate(data.frames["train"]):
         atoms.info["group"] = f"g{i // 2}"
-    trainer = Trainer(ToyPoint(), data, run_config(), RunFolder(tmp_path), None)
+    trainer = Trainer(ToyPoint(), data, run_config(), files(tmp_path), None, print)
     split, note = loop.training_frames(data)
     assert "1 of 7 training groups (2 structures) are held out" in note
     groups = [{a.info["group"] for a in split[name]} for name in ("train", "valid")]
     assert groups[1] == {"g0"} and not groups[0] & groups[1]
     assert len(trainer._loader.dataset) == 12 and len(trainer._valid_loader.dataset) == 2
-    _, _, text = train_toy(tmp_path, data=data)
+    _, text = train_toy(tmp_path, data=data)
     assert note in text
 
 
@@ -280,7 +288,7 @@ def test_potentials_and_polarisabilities_are_learned(tmp_path: Path, name: str) 
     )
     weights = LossWeights(**others, electrostatic_potential=0.1, polarizability=1.0)
     options = {"loss": weights, "epochs": 25, "ema_decay": 0.5, "mode": Mode.implicit}
-    _, _, text = train_toy(tmp_path, build_model(config, data), data, **options)
+    _, text = train_toy(tmp_path, build_model(config, data), data, **options)
     assert "polarizability is a label of 2 of 2 training structures" in text
     found = rows(tmp_path)
     assert float(found[-1]["valid_loss"]) < 0.5 * float(found[0]["valid_loss"])
@@ -294,7 +302,7 @@ def test_direct_epochs_say_what_they_do_not_teach(tmp_path: Path) -> None:
     config.model = tiny_config("scf_qeq")
     weights = LossWeights(electrostatic_potential=0.1)
     options = {"loss": weights, "epochs": 1, "mode": Mode.direct}
-    _, _, text = train_toy(tmp_path, build_model(config, data), data, **options)
+    _, text = train_toy(tmp_path, build_model(config, data), data, **options)
     assert "no loss on electrostatic_potential in direct epochs" in text
 
 
@@ -317,7 +325,7 @@ def test_a_fixed_fermi_level_is_for_calculators(tmp_path: Path) -> None:
 
 
 def test_dropped_losses_are_said_once(tmp_path: Path) -> None:
-    _, _, text = train_toy(tmp_path, loss=LossWeights(fermi_level=1.0))
+    _, text = train_toy(tmp_path, loss=LossWeights(fermi_level=1.0))
     assert text.count("no loss on fermi_level: not predicted by this point") == 1
     assert "losses: energy" in text and "self-consistency: epochs 1 to 1 direct" in text
 
@@ -341,7 +349,7 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path) -> None:
 
 def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
     train_toy(tmp_path)
-    (tmp_path / LAST).write_bytes(b"half a file")
+    files(tmp_path).last.write_bytes(b"half a file")
     with pytest.raises(BenchError, match="cannot be read"):
         train_toy(tmp_path)
     with pytest.raises(BenchError, match="does not exist"):
@@ -353,7 +361,7 @@ def test_shuffling_depends_on_the_seed_alone(tmp_path: Path) -> None:
         config: RunConfig = run_config()
         config.seed = seed
         data = dataset(train=12)
-        trainer = Trainer(ToyPoint(), data, config, RunFolder(tmp_path), None)
+        trainer = Trainer(ToyPoint(), data, config, files(tmp_path), None, print)
         return [batch.index.tolist() for batch in trainer._loader]
 
     assert order(0) == order(0) != order(1)

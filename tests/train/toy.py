@@ -15,9 +15,9 @@ from bench.config.schema import Mode, ModelConfig, RunConfig, SystemConfig, Trai
 from bench.data.batch import Batch, GraphSettings, build_graph, collate
 from bench.data.dataset import Dataset
 from bench.models.prediction import Prediction
-from bench.runs.folder import RunFolder
 from bench.scf.report import ScfReport
-from bench.train.loop import TrainingOutcome, train
+from bench.train.checkpoint import TrainingFiles
+from bench.train.loop import train
 from tests.structures import cluster, labelled
 
 SETTINGS = GraphSettings((1, 8), 3.0, 1.5, 1.5, torch.float64)
@@ -128,11 +128,16 @@ def run_config(**training: object) -> RunConfig:
     )
 
 
+def files(folder: Path) -> TrainingFiles:
+    """Where a training in ``folder`` writes."""
+    return TrainingFiles(folder / "last.pt", folder / "best.pt", folder / "log.csv")
+
+
 def train_toy(
     path: Path, model: nn.Module | None = None, data: Dataset | None = None, **training: object
-) -> tuple[TrainingOutcome, nn.Module, str]:
-    """Train in ``path``: how it ended, the model and the text on the console."""
+) -> tuple[nn.Module, str]:
+    """Train in ``path``: the model and the text on the console."""
     model = model or ToyPoint()
     console = Console(file=io.StringIO(), width=200)
-    outcome = train(model, data or dataset(), run_config(**training), RunFolder(path), console)
-    return outcome, model, console.file.getvalue()
+    train(model, data or dataset(), run_config(**training), files(path), console)
+    return model, console.file.getvalue()
