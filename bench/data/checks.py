@@ -20,6 +20,7 @@ from bench.labels.quantities import DIPOLE, FORCES, Quantity, labels
 from bench.labels.stored import is_stated
 
 COINCIDENT = 0.1  # Å, below it two atoms are at one place
+FARTHEST = 1e6  # Å
 FILLED = 3.0  # Å, a narrower gap between a slab and its image is no vacuum
 
 
@@ -51,17 +52,31 @@ def check_structure(atoms: ase.Atoms, where: str) -> None:
     Raises:
         BenchError: with what was found.
     """
+    check_geometry(atoms, where)
     for label in labels().values():
         if is_stated(atoms, label):
             store = atoms.arrays if label.per_atom else atoms.info
-            store[label.reference_key] = _shaped(store[label.reference_key], label, atoms, where)
+            key = label.reference_key
+            store[key] = shaped(store[key], label, len(atoms), f"{where}: {key}")
     _shape_state(atoms, where)
-    for key, value in {**atoms.info, **atoms.arrays, "cell": atoms.cell.array}.items():
+    for key, value in {**atoms.info, **atoms.arrays}.items():
         _check_finite(value, key, where)
     _check_distances(atoms, where)
     boundary = boundary_of(atoms.cell.array, atoms.pbc, where)
     check_field(atoms, boundary, where)
     check_vacuum(atoms, boundary, where)
+
+
+def check_geometry(atoms: ase.Atoms, where: str) -> None:
+    """Refuse positions and cells that are no places: before any neighbour is looked for.
+
+    Raises:
+        BenchError: not finite, or beyond 10⁶ Å.
+    """
+    for key, value in (("positions", atoms.positions), ("cell", atoms.cell.array)):
+        _check_finite(value, key, where)
+        if np.abs(value).max(initial=0.0) > FARTHEST:
+            raise BenchError(f"{where}: {key} reach {np.abs(value).max():.3g} Å.")
 
 
 def numbers(value: Any, what: str, mend: str = "") -> NDArray[np.float64]:
@@ -100,26 +115,38 @@ def _check_keys(atoms: ase.Atoms, where: str, required: Sequence[str]) -> None:
         )
 
 
-def _shaped(value: Any, label: Quantity, atoms: ase.Atoms, where: str) -> Any:
-    """A label in its one shape: a float, [3], [3, 3] or [atoms, columns]."""
-    array = numbers(value, f"{where}: {label.reference_key}")
-    count = len(atoms) if label.per_atom else 1
-    allowed = [count * (part.stop or label.components) for part in label.parts]
+def shaped(value: Any, label: Quantity, count: int, what: str) -> Any:
+    """A label in its one shape: a float, [3], [3, 3] or [atoms, columns].
+
+    Args:
+        value: as a file has it.
+        label: which one.
+        count: of atoms.
+        what: names it in the message.
+
+    Raises:
+        BenchError: no number, or not as many as there should be.
+    """
+    array = numbers(value, what)
+    rows = count if label.per_atom else 1
+    allowed = [rows * (part.stop or label.components) for part in label.parts]
     if array.size not in allowed:
         expected = " or ".join(map(str, allowed))
         raise BenchError(
-            f"{where}: {label.reference_key} has {array.size} numbers, expected {expected} "
-            f"({label.description}, {label.unit})."
+            f"{what} has {array.size} numbers, expected {expected} ({label.name}: "
+            f"{label.description}; {label.unit})."
         )
     if label.per_atom:
-        return array.reshape(len(atoms), -1)
+        return array.reshape(count, -1)
     if label.components == 1:
         return array.item()
     return array.reshape((3, 3) if label.components == 9 else -1)
 
 
 def _shape_state(atoms: ase.Atoms, where: str) -> None:
-    """Total charge as a float, the dipole's mask and the field as [3]."""
+    """Names as texts, total charge as a float, the dipole's mask and the field as [3]."""
+    for key in set(names.IDENTITY_KEYS) & set(atoms.info):
+        atoms.info[key] = str(atoms.info[key])  # extxyz reads a group called nan as a number
     info, charge = atoms.info, atoms.info[names.TOTAL_CHARGE_KEY]
     if np.size(charge) != 1 or np.asarray(charge).dtype.kind not in "iuf":
         raise BenchError(

@@ -42,11 +42,17 @@ def pairs(atoms: Atoms, cutoff: float) -> Pairs:
     along = atoms.positions @ np.linalg.inv(cell)
     span = np.where(atoms.pbc, 1.0, along.max(0) - along.min(0) + 1.0)
     origin = np.where(atoms.pbc, 0.0, along.min(0)) @ cell
+    box = cell * span[:, None]
     found = neighbour_list(
         "ijdS",
         positions=atoms.positions - origin,
-        cell=cell * span[:, None],
+        cell=box,
         pbc=atoms.pbc,
-        cutoff=cutoff,
+        cutoff=max(cutoff, _bin_width(box, len(atoms))),
     )
-    return Pairs(*found)
+    return Pairs(*(part[found[2] < cutoff] for part in found))
+
+
+def _bin_width(box: NDArray[np.float64], count: int) -> float:
+    """Å below which linked cells would be many more than atoms, and fill the memory."""
+    return float(np.cbrt(abs(np.linalg.det(box)) / (1e5 + 1e3 * count)))

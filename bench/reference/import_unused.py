@@ -48,7 +48,7 @@ def unused(frames: Sequence[Atoms], stated: Stated) -> list[str]:
     lines, rest = [], []
     for key in sorted(set(counts) - used):
         values = [value for atoms in frames if (value := find(atoms, key)) is not None]
-        kind = next((name for name in _STATE if _may_be(name, key, values[0])), "")
+        kind = next((n for n in _STATE if values and _may_be(n, key, values[0])), "")
         if kind:
             lines.append(
                 f"warning: {key} ({_told(values)}) of {counts[key]} of {len(frames)} structures "
@@ -154,5 +154,6 @@ def _told(values: Sequence[object]) -> str:
     arrays = [np.asarray(value) for value in values]
     if all(array.dtype.kind in "iuf" for array in arrays):
         flat = np.concatenate([array.ravel() for array in arrays])
-        return f"{flat.min():g} to {flat.max():g}" if np.ptp(flat) else f"{flat[0]:g}"
+        least, most = f"{flat.min():g}", f"{flat.max():g}"
+        return least if least == most else f"{least} to {most}"
     return listed(sorted({str(value) for value in values}))

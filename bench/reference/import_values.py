@@ -11,7 +11,7 @@ from ase.io.extxyz import REV_PROPERTY_NAME_MAP
 from ase.stress import voigt_6_to_full_3x3_stress
 from numpy.typing import NDArray
 
-from bench.data.checks import check_structure, numbers
+from bench.data.checks import check_structure, numbers, shaped
 from bench.errors import BenchError
 from bench.labels.keys import (
     DIPOLE_MASK_KEY,
@@ -21,7 +21,7 @@ from bench.labels.keys import (
     MULTIPLICITY_KEY,
     TOTAL_CHARGE_KEY,
 )
-from bench.labels.quantities import DIPOLE, POLARIZABILITY, labels
+from bench.labels.quantities import DIPOLE, MULTIPOLES, POLARIZABILITY, STRESS, labels
 from bench.reference.import_options import BOUNDARIES, Stated
 
 Array = NDArray[np.float64]
@@ -121,17 +121,17 @@ def _refuse_missing(atoms: Atoms, stated: Stated, where: str) -> None:
         )
 
 
-def _converted(name: str, value: Any, frame: Atoms, stated: Stated, where: str) -> Array:
+def _converted(name: str, value: Any, frame: Atoms, stated: Stated, where: str) -> Any:
     what = f"{where}: {stated.keys[name]}"
     array, factor = numbers(value, what), stated.factors[name]
-    if name == "multipoles":
+    if name == MULTIPOLES.name:
         return _multipoles(array, len(frame), stated, what)
-    if name == "stress":
+    if name == STRESS.name:
         if array.size == 6:
             voigt = array.ravel()[_VOIGT_FROM_VASP] if stated.vasp else array.ravel()
             array = voigt_6_to_full_3x3_stress(voigt)
         factor = factor / frame.get_volume() if stated.virial else factor
-    return np.asarray(array * factor)
+    return shaped(array * factor, labels()[name], len(frame), what)
 
 
 def _multipoles(value: Array, count: int, stated: Stated, what: str) -> Array:

@@ -17,7 +17,7 @@ from ase import Atoms
 
 from bench.config.options import call
 from bench.config.schema import SystemConfig
-from bench.data.checks import check_identity, check_set, numbers
+from bench.data.checks import check_geometry, check_identity, check_set, numbers
 from bench.data.dataset import load_dataset
 from bench.data.extxyz import read_extxyz
 from bench.errors import BenchError
@@ -76,6 +76,8 @@ def import_file(options: Import) -> Path:
     sources = read_extxyz(path)
     if not sources:
         raise BenchError(f"{path} holds no structure.")
+    for index, atoms in enumerate(sources):
+        check_geometry(atoms, f"{path}, structure {index}")
     refuse_bulk_in_field(sources, stated, path)
     _refuse_unknown_keys(sources, stated, path)
     sources, lines = reconcile(sources, options.boundary, path)
@@ -212,6 +214,7 @@ def _write(folder: Path, frames: Sequence[Atoms], card: dict[str, Any]) -> None:
         write_frames(new / _FILE, frames)
         digest = hashlib.sha256((new / _FILE).read_bytes()).hexdigest()
         write_yaml(new / _CARD, card | {"files": [{"name": _FILE, "sha256": digest}]})
+        load_dataset(SystemConfig(name=folder.name, path=temporary))  # the last word of a run
         folder.mkdir(exist_ok=True)
         for file in (_FILE, _CARD):
             (new / file).replace(folder / file)

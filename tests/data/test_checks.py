@@ -99,6 +99,17 @@ def test_what_is_no_number(value):
         numbers(value, "here: energy")
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -1e9])
+@pytest.mark.parametrize("key", ["positions", "cell"])
+def test_places_that_are_none(key, value):
+    atoms = bulk()
+    places = atoms.positions if key == "positions" else atoms.cell.array
+    places[1, 2] = value
+    atoms.set_cell(places if key == "cell" else atoms.cell.array)
+    with pytest.raises(BenchError, match=rf"here: {key} (is not finite|reach 1e\+09 Å)"):
+        check_frame(atoms, "here", [])
+
+
 @pytest.mark.parametrize("make", [cluster, slab, bulk])
 def test_two_atoms_at_one_place(make):
     atoms = make()

@@ -184,6 +184,13 @@ def test_shapes_of_the_file_are_put_right(tmp_path):
     assert read.info["REF_polarizability"].shape == (3, 3)
 
 
+@pytest.mark.parametrize(("written", "read"), [("nan", "nan"), ("12", "12"), ("a b", "a b")])
+def test_names_are_texts(tmp_path, written, read):
+    made = frames()
+    made[0].info["group"] = written
+    assert load_dataset(save(tmp_path, made)).frames["train"][0].info["group"] == read
+
+
 def test_charges_alone_are_said(tmp_path):
     made = frames()
     for atoms in made[:2]:

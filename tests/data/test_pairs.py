@@ -28,3 +28,12 @@ def test_no_cell_one_atom_and_two_at_one_place():
     assert len(pairs(Atoms(), 5.0).first) == 0
     assert len(pairs(Atoms("H"), 5.0).first) == 0
     assert pairs(Atoms("H2", [[1.0, 2.0, 3.0]] * 2), 0.1).distance.tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("cutoff", [0.1, 5.0])
+def test_a_large_empty_box_needs_no_memory(cutoff):
+    """Linked cells of 0.1 Å in a box of 1e5 Å would be 1e18."""
+    for pbc in (False, True):
+        far = Atoms("H3", [[0, 0, 0], [0.05, 0, 0], [9e4, 9e4, 9e4]], cell=[1e5] * 3, pbc=pbc)
+        found = pairs(far, cutoff)
+        assert found.first.tolist() == [0, 1] and found.distance == pytest.approx(0.05)

@@ -48,7 +48,13 @@ def test_state_that_is_not_mapped_is_named_with_its_option(key, value, line):
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("functional", "PBE"), ("charges_of_atoms", np.ones(7)), ("text", "x"), ("step", 3)],
+    [
+        ("functional", "PBE"),
+        ("charges_of_atoms", np.ones(7)),
+        ("text", "x"),
+        ("step", 3),
+        ("spin", "None"),
+    ],
 )
 def test_other_keys_are_listed(key, value):
     assert told(key, value) == [f"note: not used: {key}"]

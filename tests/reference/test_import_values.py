@@ -165,7 +165,11 @@ def test_charges_as_people_write_them(value, charge):
         ("E", np.array([0.1, 0.0, np.nan]), "here: electric_field is not finite"),
         ("E", "None", "here: no field under 'E'"),
         ("DFT_energy", "n/a", "here: DFT_energy='n/a' is no number"),
-        ("DFT_energy", np.array([1.0, 2.0]), "here: REF_energy has 2 numbers, expected 1"),
+        (
+            "DFT_energy",
+            np.array([1.0, 2.0]),
+            r"here: DFT_energy has 2 numbers, expected 1 \(energy: ",
+        ),
         ("spin", 2.5, r"here: spin=2.5 is no 2S\+1"),
         ("spin", "doublet", "here: spin='doublet' is no number"),
         ("spin", 0, r"here: spin=0 is no 2S\+1"),
