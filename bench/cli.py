@@ -29,6 +29,10 @@ VERBS = {
         "bench.commands.check", "probe a model's physics without labels: bench check model=scf_qeq"
     ),
     "speed": Verb("bench.commands.speed", "time of a training step against mace-torch's own model"),
+    "table": Verb("bench.commands.table", "runs beside each other, mean ± deviation over seeds"),
+    "compare": Verb("bench.commands.compare", "what changed between two sets of runs beyond noise"),
+    "status": Verb("bench.commands.status", "what has become of runs"),
+    "export": Verb("bench.commands.export", "a trained point as one file"),
     "data": Verb("bench.commands.data", "generate, audit or import reference data"),
 }
 

@@ -23,6 +23,7 @@ from bench.data.checks import check_field, check_vacuum
 from bench.density.geometry import Boundary
 from bench.density.reciprocal import boundary_of
 from bench.errors import BenchError, nearest
+from bench.inference.export import read_point
 from bench.inference.load import load_model
 from bench.labels.keys import ELECTRIC_FIELD_KEY, TOTAL_CHARGE_KEY
 from bench.labels.state import CHEMICAL_POTENTIAL, read_state, unread
@@ -73,6 +74,29 @@ class BenchCalculator(Calculator):  # type: ignore[misc]  # ase has no types
         self._stability_known = False
         super().__init__()
         self.set(
+            total_charge=total_charge,
+            electric_field=electric_field,
+            chemical_potential=chemical_potential,
+        )
+
+    @classmethod
+    def from_file(
+        cls,
+        path: Path | str,
+        *,
+        total_charge: float | None = None,
+        electric_field: ArrayLike | None = None,
+        chemical_potential: float | None = None,
+        dtype: str | None = None,
+        device: str = "cpu",
+    ) -> BenchCalculator:
+        """The point in a file of ``bench export``; arguments as of the class and ``read_point``.
+
+        Raises:
+            BenchError: no such file, or none that this version reads.
+        """
+        return cls(
+            read_point(Path(path), dtype=dtype, device=device),
             total_charge=total_charge,
             electric_field=electric_field,
             chemical_potential=chemical_potential,

@@ -35,6 +35,7 @@ RUN_COLUMNS = {
     "cpu": "str",
     "device": "str",
     "started": "str",
+    "updated": "str",
     "data_checksum": "str",
     "code_version": "str",
 }
@@ -142,7 +143,7 @@ def _status(folder: RunFolder) -> dict[str, Any]:
     status, reason = folder.read_status()
     if status is None:
         raise BenchError(f"{folder.path} has no status.")
-    return {"status": status.value, "reason": reason}
+    return {"status": status.value, "reason": reason, "updated": folder.updated}
 
 
 def _provenance(folder: RunFolder) -> dict[str, Any]:

@@ -90,6 +90,11 @@ class RunFolder:
             return Status.interrupted, "killed: no process of this machine holds its lock"
         return status, reason
 
+    @property
+    def updated(self) -> str:
+        """When the status was written, ISO date in UTC; empty where none is."""
+        return str(self._mapping(STATUS).get("updated", "")) if self.status else ""
+
     def write_status(self, status: Status, reason: str = "") -> None:
         """Note what has become of the run, with the time."""
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")

@@ -1,6 +1,7 @@
 """Runs found on the disk as two tables: nothing is dropped without a word, and no table is slow."""
 
 import shutil
+from datetime import datetime
 
 import pandas as pd
 import pytest
@@ -59,6 +60,7 @@ def write_run(place, run_id, *overrides, status=Status.done, reason="", records=
 def test_a_row_says_what_was_run_and_what_it_cost(tmp_path):
     write_run(tmp_path, "aa", "model=polar", "preset=smoke", "seed=3", "model.r_max=6.0")
     (row,) = collect([tmp_path]).runs.reset_index().to_dict("records")
+    assert datetime.fromisoformat(row.pop("updated")).tzinfo is not None
     assert row == {
         "run": str(tmp_path / "pt_water/polar/aa"),
         "id": "aa",

@@ -1,0 +1,41 @@
+"""``bench export``: a trained point as one file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from omegaconf import MISSING
+
+from bench.config.key import key
+from bench.config.options import call
+
+
+@dataclass
+class Export:
+    """A trained point as one file for BenchCalculator.from_file: safetensors, no pickle.
+
+    It needs neither the data set nor the run's folder.
+    """
+
+    run: str = key(MISSING, "folder of a trained run")
+    out: str = key("", "file to write; empty: MODEL-RUNID.safetensors here")
+
+
+def main(argv: Sequence[str]) -> int:
+    """Write the file and print its name."""
+    return call(argv, Export, show, verb="bench export")
+
+
+def show(options: Export) -> int:
+    """Load the run and write its point."""
+    from bench.inference.export import write_point
+    from bench.inference.load import load_model
+    from bench.runs.folder import RunFolder
+
+    folder = RunFolder(Path(options.run))
+    config = folder.read_config()
+    name = f"{config.model.name}-{folder.path.resolve().name}.safetensors"
+    print(write_point(load_model(folder.path), config, Path(options.out or name)))
+    return 0

@@ -1,0 +1,66 @@
+"""``bench table``: runs beside each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.config.key import key
+from bench.config.options import call
+from bench.console import make_console
+from bench.errors import BenchError
+from bench.evaluate.registry import METRICS
+from bench.report.leaderboard import FORMATS, as_text, format_of, leaderboards
+from bench.runs.collection import collect
+from bench.storage import write_text
+
+
+@dataclass
+class Table:
+    """Models (or whatever else differs) beside each other: mean ± standard deviation over seeds.
+
+    One table per system; the best of a column is bold (starred in a pipe) where its 95 % interval
+    overlaps no other's. Runs without numbers are told below.
+    """
+
+    places: list[str] = key(
+        ["results/runs"], "folders of runs, searched with all below", positional=True
+    )
+    metrics: list[str] = key([], "names or patterns such as *_rmse; the headline", optional=True)
+    subsets: list[str] = key(["all"], "of the test set, names or patterns such as charge=*")
+    format: str = key("terminal", "how it is printed", choices=FORMATS)
+    out: str = key("", "file to write instead; .csv, .md and .tex say the format")
+
+
+def main(argv: Sequence[str]) -> int:
+    """Print or write the tables."""
+    return call(argv, Table, show, verb="bench table", more=_metrics)
+
+
+def show(options: Table) -> int:
+    """Print or write the tables of what was found."""
+    found = collect(map(Path, options.places))
+    boards = leaderboards(found, metrics=options.metrics, subsets=options.subsets)
+    if not boards:
+        raise BenchError(
+            f"No finished run in {', '.join(options.places)} has such numbers.",
+            "bench list metrics has the names; bench status has the runs.",
+        )
+    kind = format_of(Path(options.out)) if options.out else options.format
+    if options.out:
+        print(write_text(Path(options.out), as_text(boards, kind, found)))
+    elif kind != "terminal":
+        print(as_text(boards, kind, found), end="")
+    else:
+        console = make_console()
+        for board in boards:
+            console.print(board)
+        console.print("\n".join(found.told()), style="dim")
+    return 0
+
+
+def _metrics() -> str:
+    width = max(map(len, METRICS))
+    lines = [f"  {m.name:<{width}}  [{m.unit or '1'}] {m.description}" for m in METRICS.values()]
+    return "\n".join(["metrics:", *lines])

@@ -1,0 +1,195 @@
+"""What changed between two sets of runs beyond noise, and whether it is worse."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import norm
+from scipy.stats import t as student
+
+from bench.report.groups import CONFIDENCE, select, summarise
+from bench.runs.collection import Collection
+
+Array = NDArray[np.float64]
+NUMBER = ["name", "subset", "unit", "better"]
+# A change of rounding is none, whatever the seeds say: relative, of double precision.
+ROUNDING = 1e-9
+
+
+class Verdict(IntEnum):
+    """Exit codes of a comparison."""
+
+    same = 0  # or better
+    worse = 1
+    incomparable = 3
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two sets of runs beside each other.
+
+    Attributes:
+        verdict: as an exit code.
+        reason: why they cannot be compared; empty where they can.
+        settings: configuration keys with their values in either, where they differ.
+        rows: every number that was asked for and both have: ``system``, name, subset, unit, better,
+            ``before``, ``after``, ``noise`` (``noise_of``), ``change`` (after − before) and
+            ``verdict``: better, worse, changed, same, or unknown where nothing tells the noise.
+        lost: names [subset] that the first has and the second has not.
+    """
+
+    verdict: Verdict
+    reason: str
+    settings: dict[str, tuple[str, str]]
+    rows: pd.DataFrame
+    lost: list[str]
+
+    @property
+    def changed(self) -> pd.DataFrame:
+        """The rows that changed beyond noise, or by more than rounding where noise is unknown."""
+        return self.rows[self.rows["verdict"] != "same"]
+
+
+def compare(
+    before: Collection,
+    after: Collection,
+    *,
+    metrics: Sequence[str] = (),
+    subsets: Sequence[str] = ("all",),
+) -> Comparison:
+    """Judge the numbers of ``after`` by those of ``before``.
+
+    Args:
+        before: runs of one experiment per system; several seeds tell the noise.
+        after: the same.
+        metrics: names or patterns such as ``*_rmse``; the headline unless given.
+        subsets: names or patterns; the more numbers are judged, the more each has to change, so
+            that one of them fails by chance in one of twenty comparisons, however many there are.
+    """
+    first, second = (
+        select(summarise(runs), metrics=metrics, subsets=subsets) for runs in (before, after)
+    )
+    settings = differing_settings(before.done, after.done)
+    reason = incomparable(before.done, after.done)
+    rows = judge(_paired(first, second))
+    lost = [] if reason else _lost(first, second)
+    verdict = Verdict.same
+    if reason:
+        verdict = Verdict.incomparable
+    elif lost or (rows["verdict"] == "worse").any():
+        verdict = Verdict.worse
+    return Comparison(verdict, reason, settings, rows, lost)
+
+
+def incomparable(before: pd.DataFrame, after: pd.DataFrame) -> str:
+    """Why numbers of these finished runs say nothing about each other; empty where they do."""
+    for runs, which in ((before, "first"), (after, "second")):
+        if runs.empty:
+            return f"the {which} holds no finished run"
+        versions = runs.groupby("system")["data_checksum"].nunique()
+        several = [str(system) for system, number in versions.items() if number > 1]
+        if several:
+            return f"the {which} mixes versions of the data of {', '.join(several)}"
+        if runs.groupby("system")[["model", "preset", "changed"]].nunique().max().max() > 1:
+            return f"the {which} holds different experiments of one system; choose one"
+    systems = set(before["system"]) & set(after["system"])
+    if not systems:
+        return (
+            f"no system in common: {', '.join(sorted(set(before['system'])))} and "
+            f"{', '.join(sorted(set(after['system'])))}"
+        )
+    for system in sorted(systems):
+        one, other = (
+            runs.loc[runs["system"] == system, "data_checksum"].iloc[0] for runs in (before, after)
+        )
+        if one != other:
+            return f"the data of {system} differ ({one[:10]} and {other[:10]}), and so do the tests"
+    return ""
+
+
+def differing_settings(before: pd.DataFrame, after: pd.DataFrame) -> dict[str, tuple[str, str]]:
+    """Columns of the tables of runs whose values differ, seeds included."""
+    told = ("model", "preset", "changed", "seed", "code_version", "device")
+    found = {}
+    for column in told:
+        one, other = (
+            ", ".join(sorted({str(value) or "none" for value in runs[column].dropna()}))
+            for runs in (before, after)
+        )
+        if one != other:
+            found[column] = (one, other)
+    return found
+
+
+def _paired(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
+    keys = ["system", *NUMBER]
+    return first.merge(second, on=keys, suffixes=("_before", "_after"))
+
+
+def _lost(first: pd.DataFrame, second: pd.DataFrame) -> list[str]:
+    """What only the first has: a number that is gone is no improvement."""
+    common = set(first["system"]) & set(second["system"])
+    there = set(zip(second["system"], second["name"], second["subset"]))
+    return [
+        f"{name}[{subset}] of {system}"
+        for system, name, subset in zip(first["system"], first["name"], first["subset"])
+        if system in common and (system, name, subset) not in there
+    ]
+
+
+def judge(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Verdicts of paired numbers.
+
+    Args:
+        pairs: with mean, std, seeds, low and high of either, suffixed _before and _after.
+    """
+    noise = noise_of(pairs)
+    change = np.subtract(
+        *(np.asarray(pairs[f"mean_{w}"], dtype=float) for w in ("after", "before"))
+    )
+    size = np.abs(np.asarray(pairs["mean_before"], dtype=float))
+    beyond = np.abs(change) > np.maximum(np.nan_to_num(noise), ROUNDING * size)
+    sign = pairs["better"].map({"lower": 1.0, "higher": -1.0}).to_numpy(dtype=float)  # NaN: none
+    verdict = np.select(
+        [~beyond, np.isnan(noise), np.isnan(sign), change * sign > 0],
+        ["same", "unknown", "changed", "worse"],
+        default="better",
+    )
+    return pd.DataFrame(
+        {
+            **{key: pairs[key] for key in ["system", *NUMBER]},
+            "before": pairs["mean_before"],
+            "after": pairs["mean_after"],
+            "noise": noise,
+            "change": change,
+            "verdict": verdict,
+        }
+    )
+
+
+def noise_of(pairs: pd.DataFrame) -> Array:
+    """[rows] what a difference stays below in 95 % of comparisons without any change.
+
+    Student's two-sample interval with the seeds' pooled variance where either side has several
+    seeds; else the two intervals of the bootstrap over structures in quadrature, which is too wide
+    for two models on one test set and never calls noise a change; NaN where there is neither.
+    Bonferroni's correction for the number of rows.
+    """
+    certain = 1 - (1 - CONFIDENCE) / (2 * max(len(pairs), 1))  # two-sided
+    counts, spreads, low, high = (
+        [np.asarray(pairs[f"{name}_{which}"], dtype=float) for which in ("before", "after")]
+        for name in ("seeds", "std", "low", "high")
+    )
+    degrees = counts[0] + counts[1] - 2
+    known = np.maximum(degrees, 1)
+    squares = sum((n - 1) * np.nan_to_num(s) ** 2 for n, s in zip(counts, spreads))
+    seeds = student.ppf(certain, known) * np.sqrt(squares / known * (1 / counts[0] + 1 / counts[1]))
+    halves = [(top - bottom) / 2 for bottom, top in zip(low, high)]
+    wider = norm.ppf(certain) / norm.ppf((1 + CONFIDENCE) / 2)
+    noise: Array = np.where(degrees > 0, seeds, wider * np.hypot(*halves))
+    return noise

@@ -1,0 +1,44 @@
+"""Means and intervals over seeds, by hand."""
+
+import pytest
+
+from bench.report.groups import select, summarise
+from bench.runs.collection import collect
+from tests.runs.test_collection import RMSE, write_run
+
+
+def runs(place, values, *, model="scf_qeq", name="forces_rmse", first=0, ci95=(40.5, 43.5), **more):
+    """A run for each value, whose seeds count from ``first``."""
+    for seed, value in enumerate(values, first):
+        record = {**RMSE, "name": name, "value": value, "ci95": ci95 and list(ci95), **more}
+        write_run(place, f"{model}{seed}{name}", f"model={model}", f"seed={seed}", records=[record])
+    return collect([place])
+
+
+def test_three_seeds_by_hand(tmp_path):
+    """Mean 20, standard deviation 2, Student's half width 4.303 · 2 / √3 at two degrees."""
+    (row,) = summarise(runs(tmp_path, [18.0, 20.0, 22.0])).to_dict("records")
+    assert (row["mean"], row["std"], row["seeds"]) == (20.0, pytest.approx(2.0), 3)
+    half = 4.302652729911275 * 2 / 3**0.5
+    assert (row["low"], row["high"]) == (pytest.approx(20 - half), pytest.approx(20 + half))
+
+
+def test_one_seed_has_the_interval_of_its_structures(tmp_path):
+    (row,) = summarise(runs(tmp_path, [42.0])).to_dict("records")
+    assert (row["low"], row["high"], row["seeds"]) == (40.5, 43.5, 1)
+
+
+def test_what_is_not_the_seed_is_another_group(tmp_path):
+    write_run(tmp_path, "a", "seed=0")
+    write_run(tmp_path, "b", "seed=1", "model.r_max=6.0")
+    assert set(summarise(collect([tmp_path]))["seeds"]) == {1}
+
+
+def test_names_and_patterns_choose_in_their_order(tmp_path):
+    for name in ("energy_rmse", "forces_rmse", "forces_mae"):
+        runs(tmp_path, [1.0], name=name)
+    rows = summarise(collect([tmp_path]))
+    assert select(rows)["name"].tolist() == ["energy_rmse", "forces_rmse"]
+    chosen = select(rows, metrics=["forces_*", "energy_rmse"])["name"]
+    assert sorted(chosen[:2]) == ["forces_mae", "forces_rmse"] and chosen.iloc[2] == "energy_rmse"
+    assert select(rows, subsets=["charge=*"]).empty
