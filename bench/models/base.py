@@ -14,6 +14,7 @@ from typing import ClassVar, TypeAlias, TypeVar
 import torch
 from torch import Tensor, nn
 
+from bench.backbone.model import Backbone, NodeFeatures, random_stream
 from bench.config.key import keys_in
 from bench.config.schema import BACKBONE, DENSITY, FEATURES, NAMING, Mode, ModelConfig
 from bench.data.batch import Batch
@@ -22,7 +23,6 @@ from bench.density.multipoles import cell_centre, dipole
 from bench.density.operator import CoulombOperator
 from bench.errors import BenchError
 from bench.labels.keys import FERMI_LEVEL, MULTIPOLES, POLARIZABILITY
-from bench.models.backbone import Backbone, NodeFeatures, random_stream
 from bench.models.facts import TrainingFacts, graph_settings
 from bench.models.prediction import Prediction
 from bench.scf.report import ScfReport
