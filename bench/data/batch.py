@@ -11,16 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-import bench.mace_import  # noqa: F401  # isort: skip  before mace
-
 import ase
 import numpy as np
 import torch
 from ase.data import chemical_symbols
-from mace.data.neighborhood import get_neighborhood
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from bench.data.adjacency import GraphPairs, Neighbours, find_pairs, join_pairs
 from bench.density.geometry import Boundary, Geometry
 from bench.density.reciprocal import boundary_of, half_sphere
 from bench.errors import BenchError
@@ -55,8 +53,7 @@ class Graph:
     positions: Tensor
     atomic_numbers: Tensor
     node_attrs: Tensor
-    edge_index: Tensor
-    unit_shifts: Tensor
+    pairs: GraphPairs
     cell: Tensor
     boundary: Boundary
     k_indices: Tensor
@@ -69,7 +66,7 @@ class Graph:
 
 @dataclass
 class Batch:
-    """g structures with n atoms and e edges in all.
+    """g structures with n atoms and p pairs, e = 2 p edges, in all.
 
     Attributes:
         positions: [n, 3] float64, Å.
@@ -77,8 +74,9 @@ class Batch:
         node_attrs: [n, z] one-hot over the elements, backbone's type.
         structure: [n] int64, the structure an atom belongs to.
         slot: [n] int64, the atom's row in padded arrays.
-        edge_index: [2, e] int64, senders and receivers.
-        unit_shifts: [e, 3] float64, lattice vectors that an edge crosses.
+        pairs: [2, p] int64, atoms within the cutoff, each pair of images once.
+        pair_shifts: [p, 3] float64, lattice vectors between the first and the second atom.
+        neighbours: who sees whom.
         cell: [g, 3, 3] float64, Å, rows are vectors.
         boundary: [g] int64, values of ``Boundary``.
         k_indices: [g, k, 3] float64, padded with zeros.
@@ -97,8 +95,9 @@ class Batch:
     node_attrs: Tensor
     structure: Tensor
     slot: Tensor
-    edge_index: Tensor
-    unit_shifts: Tensor
+    pairs: Tensor
+    pair_shifts: Tensor
+    neighbours: Neighbours
     cell: Tensor
     boundary: Tensor
     k_indices: Tensor
@@ -138,12 +137,27 @@ class Batch:
         total = per_atom.new_zeros(self.num_structures, *per_atom.shape[1:])
         return total.index_add(0, self.structure, per_atom)
 
+    @property
+    def edge_index(self) -> Tensor:
+        """[2, e] int64, senders and receivers: every pair, then every pair reversed."""
+        return torch.cat([self.pairs, self.pairs.flip(0)], dim=1)
+
+    @property
+    def unit_shifts(self) -> Tensor:
+        """[e, 3] float64, lattice vectors that an edge crosses."""
+        return torch.cat([self.pair_shifts, -self.pair_shifts])
+
+    def pair_vectors(self) -> Tensor:
+        """[p, 3] float64 in Å, from a pair's first atom to the second's image."""
+        first, second = self.pairs
+        cells = self.cell[self.structure[first]]  # [p, 3, 3]
+        shifts = torch.einsum("pi,pij->pj", self.pair_shifts, cells)
+        return self.positions[second] - self.positions[first] + shifts
+
     def edge_vectors(self) -> Tensor:
         """[e, 3] float64 in Å, from an edge's sender to the receiver's image."""
-        sender, receiver = self.edge_index
-        cells = self.cell[self.structure[sender]]  # [e, 3, 3]
-        shifts = torch.einsum("ei,eij->ej", self.unit_shifts, cells)
-        return self.positions[receiver] - self.positions[sender] + shifts
+        vectors = self.pair_vectors()
+        return torch.cat([vectors, -vectors])
 
     def geometry(self) -> Geometry:
         """The padded view that the electrostatics needs."""
@@ -185,9 +199,6 @@ def build_graph(atoms: ase.Atoms, settings: GraphSettings, index: int = 0) -> Gr
     pbc = tuple(bool(p) for p in atoms.pbc)
     boundary = boundary_of(atoms.cell.array, pbc, f"structure {index}")
     cell = atoms.cell.array if boundary != Boundary.OPEN or atoms.cell.rank == 3 else np.eye(3)
-    edges, _, unit_shifts, _ = get_neighborhood(
-        atoms.positions, settings.r_max, pbc=pbc, cell=atoms.cell.array.copy()
-    )
     numbers = torch.as_tensor(atoms.numbers, dtype=torch.int64)
     one_hot = _one_hot(numbers, settings.elements, index)
     labels, has = _reference(atoms)
@@ -195,8 +206,7 @@ def build_graph(atoms: ase.Atoms, settings: GraphSettings, index: int = 0) -> Gr
         positions=torch.as_tensor(atoms.positions, dtype=torch.float64),
         atomic_numbers=numbers,
         node_attrs=one_hot.to(settings.dtype),
-        edge_index=torch.as_tensor(edges, dtype=torch.int64),
-        unit_shifts=torch.as_tensor(unit_shifts, dtype=torch.float64),
+        pairs=find_pairs(atoms, settings.r_max),
         cell=torch.as_tensor(cell, dtype=torch.float64),
         boundary=boundary,
         k_indices=torch.as_tensor(
@@ -257,8 +267,13 @@ def collate(graphs: Sequence[Graph]) -> Batch:
         node_attrs=torch.cat([g.node_attrs for g in graphs]),
         structure=torch.repeat_interleave(torch.arange(len(graphs)), counts),
         slot=torch.cat([torch.arange(int(c)) for c in counts]),
-        edge_index=torch.cat([g.edge_index + o for g, o in zip(graphs, offsets)], dim=1),
-        unit_shifts=torch.cat([g.unit_shifts for g in graphs]),
+        pairs=torch.cat([g.pairs.index + o for g, o in zip(graphs, offsets)], dim=1),
+        pair_shifts=torch.cat([g.pairs.unit_shifts for g in graphs]),
+        neighbours=join_pairs(
+            [g.pairs for g in graphs],
+            [g.node_attrs.argmax(dim=1) for g in graphs],
+            graphs[0].node_attrs.shape[1],
+        ),
         cell=torch.stack([g.cell for g in graphs]),
         boundary=torch.tensor([int(g.boundary) for g in graphs]),
         k_indices=k_indices,

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, TypeAlias, TypeVar
 import torch
 from torch import Tensor, nn
 
+from bench.backbone.model import Backbone, NodeFeatures, random_stream
 from bench.config.key import keys_in
 from bench.config.options import filled
 from bench.config.schema import BACKBONE, DENSITY, FEATURES, NAMING, Ensemble, Mode, ModelConfig
@@ -23,7 +24,6 @@ from bench.density.multipoles import cell_centre, dipole
 from bench.density.operator import CoulombOperator
 from bench.errors import BenchError
 from bench.labels.quantities import FERMI_LEVEL, MULTIPOLES, POLARIZABILITY
-from bench.models.backbone import Backbone, NodeFeatures, random_stream
 from bench.models.facts import TrainingFacts, graph_settings
 from bench.models.prediction import Prediction
 from bench.scf.report import ScfReport

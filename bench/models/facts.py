@@ -82,7 +82,7 @@ def gather_facts(frames: Sequence[ase.Atoms], config: ModelConfig) -> TrainingFa
     elements = tuple(sorted({int(z) for atoms in frames for z in atoms.numbers}))
     settings = graph_settings(config, elements, torch.float64)
     graphs = [build_graph(atoms, settings) for atoms in frames]
-    edges = sum(graph.edge_index.shape[1] for graph in graphs)
+    edges = sum(2 * graph.pairs.index.shape[1] for graph in graphs)
     means = training_means(frames).element.get(MULTIPOLES.name, {})
     return TrainingFacts(
         baseline=fit_baseline(frames, elements),

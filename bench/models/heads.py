@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from bench.models.backbone import NodeFeatures
+from bench.backbone.model import NodeFeatures
 
 
 class ScalarHead(nn.Module):

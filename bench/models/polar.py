@@ -33,9 +33,9 @@ from mace.modules.field_blocks import (
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
+from bench.backbone.model import NodeFeatures
 from bench.config.schema import Mode, ModelConfig
 from bench.errors import BenchError
-from bench.models.backbone import NodeFeatures
 from bench.models.base import FEATURE_OPTIONS, Density, Inputs, Point
 from bench.models.facts import TrainingFacts
 from bench.models.heads import MultipoleHead, ScalarHead

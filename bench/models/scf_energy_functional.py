@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
+from bench.backbone.model import NodeFeatures
 from bench.config.schema import Functional, ModelConfig
 from bench.data.batch import Batch
 from bench.density.coulomb import Maps
-from bench.models.backbone import NodeFeatures
 from bench.models.base import Density, Inputs
 from bench.models.facts import TrainingFacts
 from bench.models.heads import ScalarHead, VectorHead

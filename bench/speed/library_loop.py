@@ -15,11 +15,11 @@ from graph_longrange.gto_utils import gto_basis_kspace_cutoff
 from graph_longrange.kspace import compute_k_vectors_flat
 from torch import Tensor
 
+from bench.backbone.model import random_stream
 from bench.config.schema import ModelConfig
 from bench.data.batch import Batch
 from bench.density.coulomb import ALL, Rows
 from bench.density.operator import CoulombOperator
-from bench.models.backbone import random_stream
 from bench.scf.problem import Linear, LocalFixedPoint
 
 FERMI_TOLERANCE = 1e-3  # eV, last Newton step of μ, whose square is what it leaves

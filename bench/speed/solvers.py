@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
+from bench.backbone.model import NodeFeatures
 from bench.config.schema import Mode, Solver
-from bench.models.backbone import NodeFeatures
 from bench.models.base import AnyMaps, Inputs
 from bench.models.scf_fixed_point import ScfFixedPoint
 from bench.scf.problem import Linear, LocalFixedPoint

@@ -12,13 +12,14 @@ import torch
 from mace.modules.extensions import PolarMACE
 from torch import Tensor, nn
 
+from bench.backbone.model import random_stream
 from bench.config.compose import compose
 from bench.config.schema import Functional, LossWeights, Update
 from bench.data.batch import Batch
-from bench.models.backbone import build_mace, mace_arguments, random_stream
 from bench.models.base import BACKBONE_OPTIONS, Point, build_point
 from bench.models.prediction import Prediction
 from bench.models.registry import class_of
+from bench.speed.mace_torch import build_mace, mace_arguments
 from bench.speed.timing import Step
 from bench.speed.workload import Workload
 from bench.train.losses import squared_errors, weighted_loss

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from bench.models.backbone import NodeFeatures
+from bench.backbone.model import NodeFeatures
 from bench.models.heads import MultipoleHead, ScalarHead, VectorHead
 
 ELEMENTS = torch.eye(3)  # one-hot, in the backbone's single precision

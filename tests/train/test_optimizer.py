@@ -21,7 +21,7 @@ def test_weight_decay_as_in_mace() -> None:
     arguments = argparse.Namespace(
         lr_params_factors="{}", freeze=None, weight_decay=0.5, lr=1.0, amsgrad=True, beta=0.9
     )
-    theirs = get_params_options(arguments, model.backbone.mace)["params"]
+    theirs = get_params_options(arguments, model.backbone)["params"]
     expected = {id(p) for g in theirs if g["weight_decay"] for p in g["params"]}
     decayed, free = parameter_groups(model, 0.5)
     assert {id(p) for p in decayed["params"]} == expected

@@ -1,0 +1,1 @@
+"""The one short-range backbone: mace's parameters, evaluated as matrix products per atom."""
