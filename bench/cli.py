@@ -5,20 +5,15 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from importlib import import_module
-from typing import NamedTuple
 
-from bench.errors import BenchError, nearest, system_error
+from bench.errors import BenchError, system_error
 from bench.signals import terminate_as_interrupt
+from bench.verbs import Verb, dispatch
 
-
-class Verb(NamedTuple):
-    """What follows ``bench``: the module whose ``main(argv) -> int`` does it, and one line."""
-
-    module: str
-    description: str
-
-
+ABOUT = "Compares electrostatic machine-learning interatomic potentials."
+MORE = """\
+Defaults: model=scf_qeq system=pt_water preset=quick seed=0. Errors in what you typed exit with 2,
+failed runs with 1."""
 VERBS = {
     "run": Verb(
         "bench.commands.run", "train and evaluate: bench run model=scf_qeq system=pt_water"
@@ -47,16 +42,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         Exit code: 0 done, 1 failed, diverged or the machine's fault, 2 the user's mistake, 130
         interrupted.
     """
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    if not arguments or arguments[0] in ("-h", "--help", "help"):
-        print(_help())
-        return 0
-    name, *rest = arguments
+    words = sys.argv[1:] if argv is None else argv
     try:
-        if name not in VERBS:
-            raise BenchError(f"bench {name} does not exist.", nearest(name, VERBS))
         with terminate_as_interrupt():
-            return int(import_module(VERBS[name].module).main(rest) or 0)
+            return dispatch(words, VERBS, command="bench", about=ABOUT, more=MORE)
     except BenchError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -71,17 +60,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         print(f"error: {told}", file=sys.stderr)
         return code
-
-
-def _help() -> str:
-    width = max(map(len, VERBS))
-    verbs = "\n".join(f"  {name:<{width}}  {verb.description}" for name, verb in VERBS.items())
-    return (
-        "Compares electrostatic machine-learning interatomic potentials.\n\n"
-        f"usage: bench VERB ...\n\n{verbs}\n\n"
-        "Each verb explains itself: bench run --help. Defaults: model=scf_qeq system=pt_water\n"
-        "preset=quick seed=0. Errors in what you typed exit with 2, failed runs with 1."
-    )
 
 
 if __name__ == "__main__":

@@ -47,7 +47,8 @@ class Diverged(RunFailed):
 
 def nearest(name: str, allowed: Iterable[str]) -> str:
     """The allowed names, the one most alike first: ``did you mean 'x'? allowed: ...``."""
-    allowed = sorted(allowed)
+    if not (allowed := sorted(allowed)):
+        return "There are none."
     close = difflib.get_close_matches(name, allowed, n=1, cutoff=0.5)
     guess = f"Did you mean '{close[0]}'? " if close else ""
     return f"{guess}Allowed: {', '.join(allowed)}."

@@ -27,11 +27,11 @@ from bench.config.compose import (
 )
 from bench.config.help import WIDTH, sections
 from bench.config.key import entries
-from bench.config.options import HELP
 from bench.config.schema import RunConfig
 from bench.config.words import as_typed
 from bench.errors import BenchError, RunFailed, nearest
 from bench.paths import shipped
+from bench.verbs import HELP
 
 USAGE = """\
 usage: bench run [-m] [KEY=VALUE ...]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -13,7 +12,6 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
-from bench.config.options import REQUIRED, parse_options
 from bench.config.schema import SystemConfig
 from bench.console import make_console
 from bench.data.dataset import Dataset, load_dataset
@@ -58,14 +56,19 @@ class Audit:
         return [str(atoms.info["uid"]) for atoms in self.frames]
 
 
-def main(argv: list[str]) -> int:
-    """Print the audit of one system; 1 if a promise is broken."""
-    defaults: dict[str, Any] = {"system": REQUIRED, "figure": ""}
-    options = parse_options(argv, defaults, verb="bench data audit")
-    figure = Path(options["figure"])
-    if options["figure"] and figure.suffix not in FORMATS:
+def report(system: str, figure: Path | None = None) -> int:
+    """Print the audit of one system, and draw it where asked; 1 if a promise is broken.
+
+    Args:
+        system: any that a run takes.
+        figure: file of a picture.
+
+    Raises:
+        BenchError: data that no run accepts, or a picture of no known format.
+    """
+    if figure and figure.suffix not in FORMATS:
         raise BenchError(f"figure={figure}: no such format.", f"Allowed: {', '.join(FORMATS)}.")
-    dataset = load_dataset(SystemConfig(name=options["system"]))
+    dataset = load_dataset(SystemConfig(name=system))
     console = make_console()
     for line in dataset.summary():
         console.print(line)
@@ -76,7 +79,7 @@ def main(argv: list[str]) -> int:
         console.print(f"look: {line}")
     for line in result.violations:
         console.print(f"violation: {line}", style="red")
-    if options["figure"]:
+    if figure:
         draw(result.frames, figure)
         console.print(str(figure))
     console.print(f"{len(result.violations)} violations, {len(result.remarks)} remarks")

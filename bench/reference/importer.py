@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
-from bench.config.options import call
 from bench.config.schema import SystemConfig
 from bench.data.checks import check_geometry, check_identity, check_set, numbers
 from bench.data.dataset import load_dataset
@@ -42,19 +41,6 @@ from bench.reference.sum_rules import resolution, sum_rules
 from bench.storage import write_frames, write_yaml
 
 _FILE, _CARD = "structures.extxyz", "card.yaml"
-
-
-def main(argv: Sequence[str]) -> int:
-    """Import one file; 0 when ``bench run`` will accept the system."""
-    return call(argv, Import, import_and_tell, verb="bench data import")
-
-
-def import_and_tell(options: Import) -> int:
-    """Import, and say what was made of the file and which command trains on it."""
-    folder = import_file(options)
-    print("\n".join(load_dataset(SystemConfig(name=options.name, path=str(folder))).summary()))
-    print(f"{folder}: bench run system={options.name}")
-    return 0
 
 
 def import_file(options: Import) -> Path:

@@ -12,7 +12,7 @@ import yaml
 from ase import Atoms
 from ase.io import read
 
-from bench.errors import BenchError
+from bench.errors import BenchError, nearest
 from bench.paths import shipped
 from bench.storage import write_bytes, write_frames, write_json
 
@@ -119,3 +119,17 @@ class Store:
     def write_failures(self, failures: dict[str, str]) -> None:
         """Replace the list of failures."""
         write_json(self.folder / "failed.json", dict(sorted(failures.items())))
+
+
+def open_store(system: str) -> Store:
+    """The folder of a system that is being made: ./datasets/<system>, or a shipped one.
+
+    Raises:
+        BenchError: it has neither a plan nor a recipe.
+    """
+    local = Path("datasets") / system
+    folder = local if local.is_dir() else shipped("datasets") / system
+    if not (folder / "plan.extxyz").is_file() and not (folder / "recipe.yaml").is_file():
+        known = [path.parent.name for path in shipped("datasets").glob("*/plan.extxyz")]
+        raise BenchError(f"system={system}: {folder} has no plan.", nearest(system, known))
+    return Store(folder)
