@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, TypeVar
 
 from omegaconf import MISSING
 
 from bench.config.key import key
+from bench.labels.quantities import QUANTITIES
+
+T = TypeVar("T")
 
 
 class Mode(Enum):
@@ -180,23 +183,32 @@ class SystemConfig:
     path: str = key("", "folder of card.yaml; empty: datasets/<name>")
 
 
-@dataclass
-class LossWeights:
-    """Weights of the losses; zero switches one off, without it a missing label is refused."""
+def with_losses(kind: type[T]) -> type[T]:
+    """Add a weight for every quantity of the table, before those of the class itself."""
+    weights = {
+        name: key(
+            quantity.weight,
+            ", ".join(part.text or part.label for part in quantity.parts),
+            f"1/({quantity.unit})²",
+            least=0,
+        )
+        for name, quantity in QUANTITIES.items()
+    }
+    for name, weight in weights.items():
+        setattr(kind, name, weight)
+    kind.__annotations__ = {**dict.fromkeys(weights, "float"), **kind.__annotations__}
+    return kind
 
-    # An RMSE of 10 meV/atom, 30 meV/Å, 3 me (3 me Å), 20 me Å of the whole dipole or 0.1 eV of the
-    # Fermi level costs about the same, 0.01: no label is bought with another's error.
-    energy: float = key(100.0, "energy per atom", "1/(eV/atom)²", least=0)
-    forces: float = key(10.0, "force components", "1/(eV/Å)²", least=0)
-    stress: float = key(0.0, "stress of bulk structures", "1/(eV/Å³)²", least=0)
-    multipoles: float = key(1000.0, "atomic charges and dipoles", "1/e², 1/(e Å)²", least=0)
-    total_charge: float = key(10.0, "sum of the charges", "1/e²", least=0)
-    dipole: float = key(20.0, "total dipole along open axes", "1/(e Å)²", least=0)
-    fermi_level: float = key(1.0, "of metals in the training set", "1/eV²", least=0)
-    electrostatic_potential: float = key(
-        0.0, "at the atoms, against the reference multipoles'", "1/V²", least=0
-    )
-    polarizability: float = key(0.0, "defined components", "1/(e Å²/V)²", least=0)
+
+@dataclass
+@with_losses
+class LossWeights:
+    """Weights of the losses; zero switches one off, without it a missing label is refused.
+
+    An RMSE of 10 meV/atom, 30 meV/Å, 3 me (3 me Å), 20 me Å of the whole dipole or 0.1 eV of the
+    Fermi level costs about the same by default, 0.01: no label is bought with another's error.
+    """
+
     stability: float = key(0.0, "response eigenvalues above the stable range", least=0)
 
 

@@ -97,6 +97,7 @@ class Quantity:
         may_be_undefined: whether a predicted NaN says so, instead of a failure.
         on_request: whether a model computes it only where it is asked to.
         needs_solution: whether direct training, where the density is given, teaches nothing of it.
+        weight: of its loss unless the configuration says otherwise.
     """
 
     name: str
@@ -116,6 +117,7 @@ class Quantity:
     may_be_undefined: bool = False
     on_request: bool = False
     needs_solution: bool = False
+    weight: float = 0.0
 
     @property
     def reference_key(self) -> str:
@@ -136,7 +138,7 @@ class Quantity:
 ENERGY = Quantity(
     "energy",
     "eV",
-    "slabs: isolated, in the felt field, −M·E included",
+    description="slabs: isolated, in the felt field, −M·E included",
     shown=(
         Part(
             "energy",
@@ -149,48 +151,53 @@ ENERGY = Quantity(
     predicted_with="energy",
     mean=Mean.baseline,
     extensive=True,
+    weight=100.0,
 )
 FORCES = Quantity(
     "forces",
     "eV/Å",
-    "minus the gradient of the energy at fixed field",
+    description="minus the gradient of the energy at fixed field",
     per_atom=True,
     components=3,
     shown=(Part("forces", "meV/Å", 1000.0, title="force components", text="force components"),),
     predicted_with="energy",
     mean=Mean.zero,
+    weight=10.0,
 )
 MULTIPOLES = Quantity(
     "multipoles",
     "e, e Å",
-    "order (q, d_y, d_z, d_x)",
+    description="order (q, d_y, d_z, d_x)",
     per_atom=True,
     components=4,
     shown=(
         Part("charges", "e", stop=1, title="atomic charges", text="atomic charges"),
         Part("atomic_dipoles", "e Å", first=1, text="atomic dipole components"),
     ),
+    weight=1000.0,
 )
 DIPOLE = Quantity(
     "dipole",
     "e Å",
-    "Cartesian; dipole_mask marks meaningful components",
+    description="Cartesian; dipole_mask marks meaningful components",
     components=3,
     shown=(Part("dipole", "e Å", text="defined dipole components"),),
     defined=Defined.open_axes,
+    weight=20.0,
 )
 FERMI_LEVEL = Quantity(
     "fermi_level",
     "eV",
-    "−∂E/∂Q; the cell average of the potential is zero",
+    description="−∂E/∂Q; the cell average of the potential is zero",
     shown=(Part("fermi_level", "eV", title="Fermi level", text="Fermi level"),),
     sparse=True,
     may_be_undefined=True,
+    weight=1.0,
 )
 STRESS = Quantity(
     "stress",
     "eV/Å³",
-    "∂E/∂ε / V, 3×3; bulk structures only",
+    description="∂E/∂ε / V, 3×3; bulk structures only",
     components=9,
     shown=(Part("stress", "meV/Å³", 1000.0, text="stress components, bulk"),),
     predicted_with="energy",
@@ -202,7 +209,7 @@ STRESS = Quantity(
 POLARIZABILITY = Quantity(
     "polarizability",
     "e Å²/V",
-    "∂M/∂E at fixed positions and charge, 3×3",
+    description="∂M/∂E at fixed positions and charge, 3×3",
     components=9,
     shown=(
         Part(
@@ -221,7 +228,7 @@ POLARIZABILITY = Quantity(
 POTENTIAL = Quantity(
     "electrostatic_potential",
     "V",
-    "at each atom, from its own Gaussian",
+    description="at each atom, from its own Gaussian",
     per_atom=True,
     shown=(
         Part(
@@ -240,12 +247,13 @@ POTENTIAL = Quantity(
 TOTAL_CHARGE = Quantity(
     "total_charge",
     "e",
-    "sum of the atoms' charges, positive where electrons are missing",
+    description="sum of the atoms' charges, positive where electrons are missing",
     shown=(Part("total_charge", "e", text="total charge", drawn=False),),
     source=Source.state,
     stated_as=TOTAL_CHARGE_KEY,
     predicted_with=MULTIPOLES.name,
     mean=Mean.none,
+    weight=10.0,
 )
 
 QUANTITIES = {

@@ -24,10 +24,11 @@ from bench.paths import PACKAGE
 # Where a run writes, on what it computes and how things are worded decide no number.
 _NOT_IDENTITY = ("results_dir", "device", "wandb")
 _NOT_IDENTITY_OF_PARTS = {"model": ("description", "axes"), "system": ("description", "path")}
+_WORDS = ("title", "text", "description")  # arguments that people read
 # The rooms that decide a number.
 _IDENTITY_SOURCES = (
     "data/**/*.py",
-    "labels/keys.py",
+    "labels/**/*.py",
     "density/**/*.py",
     "scf/**/*.py",
     "models/**/*.py",
@@ -124,6 +125,11 @@ class _Meaning(ast.NodeTransformer):
     def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.ImportFrom | None:
         """What comes from this package is hashed where it is defined."""
         return None if (node.module or "").partition(".")[0] == "bench" else node
+
+    def visit_keyword(self, node: ast.keyword) -> ast.keyword | None:
+        """How a quantity is called and described where people read it."""
+        self.generic_visit(node)
+        return None if node.arg in _WORDS else node
 
     def visit_Import(self, node: ast.Import) -> ast.Import | None:
         """As above."""

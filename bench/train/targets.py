@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 
 import ase
 
@@ -86,8 +86,7 @@ def _why_not(name: str, predicted: set[str], train: Sequence[ase.Atoms]) -> str:
     if name not in predicted:
         return "not predicted by this point"
     quantity = QUANTITIES.get(name)
-    by_default = any(f.name == name and f.default for f in fields(LossWeights))
-    if quantity is None or not by_default:
+    if quantity is None or not quantity.weight:
         return ""
     if not any(defined(atoms, quantity).any() for atoms in train):
         return "no component is defined in the training set"

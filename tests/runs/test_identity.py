@@ -111,6 +111,17 @@ def test_words_and_form_of_the_code_do_not_count(package, old, new):
     assert code_version(package) == before
 
 
+def test_how_a_quantity_is_described_does_not_count(package):
+    row = 'SPIN = Quantity("spin", "e", description="up", shown=(Part("spin", title="a"),))'
+    table = package / "labels/quantities.py"
+    table.parent.mkdir()
+    ids = []
+    for old, new in (("up", "up"), ("up", "spin up"), ('"a"', '"b"'), ('"e"', '"μ_B"')):
+        table.write_text(row.replace(old, new))
+        ids.append(code_version(package))
+    assert ids[0] == ids[1] == ids[2] != ids[3]
+
+
 @pytest.mark.parametrize(
     "old, new",
     [("0.5", "0.25"), ("steps < 1", "steps < 2"), ("ValueError", "KeyError"), ("math", "cmath")],
