@@ -34,8 +34,9 @@ from bench.evaluate.metrics import evaluate  # noqa: E402
 from bench.inference.predict import predict_frames  # noqa: E402
 from bench.models.prediction import Prediction  # noqa: E402
 from bench.reference.import_options import MAPPED  # noqa: E402
-from bench.report.learning import learning_curves, read_log  # noqa: E402
+from bench.report.learning import learning_curves  # noqa: E402
 from bench.report.parity_figure import parity_figure  # noqa: E402
+from bench.train.log import read_log  # noqa: E402
 from tests.train.toy import ToyPoint, dataset, frames, train_toy  # noqa: E402
 
 
