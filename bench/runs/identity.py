@@ -29,6 +29,8 @@ _WORDS = ("title", "text", "description")  # arguments that people read
 _IDENTITY_SOURCES = (
     "data/**/*.py",
     "labels/**/*.py",
+    "labels/**/*.py",
+    "backbone/**/*.py",
     "density/**/*.py",
     "scf/**/*.py",
     "models/**/*.py",
