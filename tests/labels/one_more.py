@@ -37,7 +37,7 @@ from bench.reference.import_options import MAPPED  # noqa: E402
 from bench.report.learning import learning_curves  # noqa: E402
 from bench.report.parity_figure import parity_figure  # noqa: E402
 from bench.train.log import read_log  # noqa: E402
-from tests.train.toy import ToyPoint, dataset, frames, train_toy  # noqa: E402
+from tests.train.toy import ToyPoint, dataset, files, frames, train_toy  # noqa: E402
 
 
 class SpinPoint(ToyPoint):
@@ -82,9 +82,9 @@ def main(folder: Path) -> None:
     data = labelled_dataset()
     config = compose(["training.loss.quadrupole=3"])
     options = {"epochs": 60, "learning_rate": 0.1, "mode": Mode.implicit}
-    _, model, text = train_toy(folder, SpinPoint(), data, loss=config.training.loss, **options)
+    model, text = train_toy(folder, SpinPoint(), data, loss=config.training.loss, **options)
     predicted = predict_frames(model, data.frames["test"], batch_size=2)
-    log = read_log(folder / "training_log.csv")
+    log = read_log(files(folder).log)
     metrics = evaluate(predicted, training_means(data.frames["train"]))
     curves, parity = learning_curves(log, "curves"), parity_figure(predicted, "parity")
     told = {
