@@ -166,7 +166,7 @@ def measured_slope(model: Point, loss: str, direction: Tensor) -> float:
 def test_the_implicit_gradient_is_exact(name: str, loss: str) -> None:
     model = build(name, tolerance=TIGHT).train()
     assert isinstance(model, SelfConsistentPoint)
-    model.unrolled_steps, model.unrolled_mixing = 100, 0.2
+    model.unrolled_steps, model.unrolled_mixing = 250, 0.1
     size = len(vector_of(model))
     direction = torch.randn(size, dtype=torch.float64, generator=torch.Generator().manual_seed(8))
     direction = direction / direction.norm()
