@@ -29,7 +29,6 @@ _WORDS = ("title", "text", "description")  # arguments that people read
 _IDENTITY_SOURCES = (
     "data/**/*.py",
     "labels/**/*.py",
-    "labels/**/*.py",
     "backbone/**/*.py",
     "density/**/*.py",
     "scf/**/*.py",
