@@ -100,7 +100,20 @@ def model_from_facts(config: RunConfig, facts: TrainingFacts) -> Point:
     if isinstance(model, SelfConsistentPoint):
         model.unrolled_steps = config.training.unrolled_steps
         model.unrolled_mixing = config.training.unrolled_mixing
+    check_device(config.device)
     return model.to(config.device)
+
+
+def check_device(device: str) -> None:
+    """Refuse a device that this machine or this build of torch does not have.
+
+    Raises:
+        BenchError: with the reason.
+    """
+    wanted, count = torch.device(device), torch.cuda.device_count()
+    if wanted.type == "cuda" and (wanted.index or 0) >= count:
+        build = "" if torch.version.cuda else "; this torch is built for CPUs alone"
+        raise BenchError(f"device={device}: torch finds {count} GPUs here{build}.", "device=cpu")
 
 
 def refuse_mode(point: type[Point], config: ModelConfig, mode: Mode) -> None:

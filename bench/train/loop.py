@@ -110,6 +110,10 @@ class Trainer:
         files: where checkpoints and log are written.
         console: for the progress.
         on_epoch: called with each row of the log.
+
+    Attributes:
+        stages: which epochs train in which mode.
+        state: everything that a checkpoint keeps.
     """
 
     def __init__(
@@ -132,8 +136,8 @@ class Trainer:
             for name, quantity in QUANTITIES.items()
             if quantity.on_request
         }
-        self._stages = make_stages(training, model.recommended)
-        modes = {stage.mode for stage in self._stages}
+        self.stages = make_stages(training, model.recommended)
+        modes = {stage.mode for stage in self.stages}
         self._direct = bool(model.modes) and Mode.direct in modes
         check_reference_density(config.model, self._direct, dataset.frames)
         self._stable = stable_range(config.model.mixing)
@@ -189,7 +193,7 @@ class Trainer:
         if self._direct and asleep:
             told.append(f"no loss on {', '.join(asleep)} in direct epochs: the density is given")
         if self.state.model.modes:
-            told.append("self-consistency: " + ", ".join(map(str, self._stages)))
+            told.append("self-consistency: " + ", ".join(map(str, self.stages)))
         if resumed:
             told.append(f"resuming after epoch {position.epoch}, batch {position.batch}")
         for line in told:
@@ -198,13 +202,13 @@ class Trainer:
     def _epoch(self, flag: InterruptFlag, progress: TrainingProgress) -> None:
         """The rest of the epoch that the run is in, and its validation."""
         position = self.state.position
-        stage = self._stages[stage_of(self._stages, position.epoch)]
+        stage = self.stages[stage_of(self.stages, position.epoch)]
         if position.epoch == stage.start and position.batch == 0:
             position.start_stage()
             self.state.rate.reset()
         self._mark = saved = time.perf_counter()
         for batch in itertools.islice(self._loader, position.batch, None):
-            self._step(batch.to(self._device), stage.mode)
+            self.step(batch.to(self._device), stage.mode)
             position.batch += 1
             progress.step()
             if flag or time.perf_counter() - saved > SAVE_INTERVAL:
@@ -223,8 +227,8 @@ class Trainer:
                 f"{self._files.last}. The same command resumes."
             )
 
-    def _step(self, batch: Batch, mode: Mode) -> None:
-        """One step of the optimiser."""
+    def step(self, batch: Batch, mode: Mode) -> None:
+        """One step of the optimiser, which the state's position does not count."""
         state, training = self.state, self._config.training
         position, optimizer = state.position, state.optimizer
         done = (position.batch + 1) / len(self._loader)
@@ -271,7 +275,7 @@ class Trainer:
     def _finish_epoch(self, stage: Stage) -> Row:
         """Validate, note the best weights, log and save."""
         state, position = self.state, self.state.position
-        errors, scf = self._validate()
+        errors, scf = self.validate()
         valid_loss = errors.loss(self._losses.weights)
         self._count_seconds()
         row = self._row(stage, errors, scf)
@@ -287,7 +291,7 @@ class Trainer:
         self._on_epoch(row)
         return row
 
-    def _validate(self) -> tuple[ErrorSums, ScfSums]:
+    def validate(self) -> tuple[ErrorSums, ScfSums]:
         """Errors of the averaged weights with converged densities, whatever the training mode:
         the mismatch of direct training has to show."""
         errors, scf = ErrorSums(), ScfSums()
@@ -320,7 +324,7 @@ class Trainer:
     def _reason_to_stop(self, row: Row) -> str:
         """Why the run is over after this epoch; empty while it goes on."""
         training, position = self._config.training, self.state.position
-        patience, last = training.early_stop_patience, self._stages[-1]
+        patience, last = training.early_stop_patience, self.stages[-1]
         if position.epoch >= training.epochs:
             return f"{training.epochs} epochs"
         if patience and position.epoch - max(position.best_epoch, last.start) >= patience:

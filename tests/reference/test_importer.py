@@ -7,7 +7,7 @@ import pytest
 import yaml
 from ase.io import write
 
-from bench.commands.data import main
+from bench.commands.data import import_file, main
 from bench.config.schema import SystemConfig
 from bench.data.dataset import load_dataset
 from bench.errors import BenchError
@@ -20,6 +20,8 @@ MULTIPOLES = "map.multipoles=AIMS_atom_multipoles"
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
+    """An empty working folder, where the default run is not tried: that takes seconds."""
+    monkeypatch.setattr(import_file, "rehearsed", lambda dataset: "about 1 min")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -318,3 +320,20 @@ def test_a_dipole_of_a_crystal_is_not_dropped_without_a_word(folder, capsys):
     frames = all_of(load_dataset(SystemConfig(name="mine")))
     assert len(frames) == COUNT and not any("REF_dipole" in atoms.info for atoms in frames)
     assert all(not np.any(atoms.info["electric_field"]) for atoms in frames)
+
+
+def test_the_default_run_is_tried_and_its_time_told(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert imported(tmp_path, waters())[0] == 0
+    line = capsys.readouterr().out.splitlines()[-2]
+    assert line.startswith("bench run system=mine takes about ") and "s for a step of " in line
+
+
+def test_what_the_default_run_would_refuse_is_told_with_exit_code_1(folder, monkeypatch, capsys):
+    def refuse(dataset):
+        raise BenchError("no structure has dipole", "training.loss.dipole=0")
+
+    monkeypatch.setattr(import_file, "rehearsed", refuse)
+    assert imported(folder, waters())[0] == 1
+    said = capsys.readouterr().out.splitlines()
+    assert "bench run system=mine would be refused: no structure has dipole" in said

@@ -102,7 +102,7 @@ def test_a_real_point_resumes_to_the_same_bits(
 
 def stop_after_steps(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Send SIGINT once, after ``count`` training steps."""
-    step = Trainer._step
+    step = Trainer.step
     made: list[int] = []
 
     def step_and_stop(self: Trainer, *arguments: object) -> None:
@@ -111,7 +111,7 @@ def stop_after_steps(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
         if len(made) == count:
             signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr(Trainer, "_step", step_and_stop)
+    monkeypatch.setattr(Trainer, "step", step_and_stop)
 
 
 def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:
