@@ -16,7 +16,7 @@ from bench.models.base import Point, own_options
 from bench.models.local_charges import LocalCharges
 from bench.models.outside import load_class, sources
 from bench.models.registry import class_of, completed
-from bench.runs.identity import identify
+from bench.runs.identity import code_version, identify
 
 MINE = f"{__name__}.Mine"
 
@@ -176,6 +176,15 @@ def test_the_code_of_its_package_counts_as_ours_does(folder: Path) -> None:
     assert run_id(path) == before
     file.write_text(file.read_text() + "\nNUMBER = 2\n")
     assert run_id(path) != before
+
+
+def test_the_meaning_of_an_option_does_not_count_but_its_default_does(folder: Path) -> None:
+    path, file = "strangers.model.Mine", folder / "strangers" / "model.py"
+    found = set()
+    for default, meaning in ((1.0, "how far"), (1.0, "how far it goes"), (2.0, "how far")):
+        file.write_text(f"from bench.config.key import key\nreach = key({default}, '{meaning}')\n")
+        found.add(code_version(outside=sources(path)))
+    assert len(found) == 2
 
 
 def test_a_single_file_counts_and_what_is_nowhere_is_told(folder: Path) -> None:
