@@ -1,60 +1,24 @@
-"""``bench check``: what is known of a model's physics without any label.
-
-Everything is evaluated in float64 and at constant charge, whatever the model was trained in.
-"""
+"""``bench check``: what is known of a model's physics without any label."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from rich import box
-from rich.console import Console
-from rich.markup import escape
 from rich.progress import track
-from rich.table import Table
 
 from bench.config.compose import compose
 from bench.config.key import key
 from bench.config.options import call
-from bench.config.schema import Ensemble
 from bench.console import make_console
-from bench.data.dataset import load_dataset
 from bench.errors import BenchError, nearest
-from bench.inference.load import load_model
-from bench.models.base import Point
-from bench.models.registry import build_model
+from bench.probes.models import Checked, trained, untrained
 from bench.probes.registry import PROBES
-from bench.probes.result import Measurement, ProbeResult, Verdict
+from bench.probes.result import Verdict
 from bench.probes.subject import Subject
+from bench.probes.table import COLOURS, table, write
 from bench.runs.folder import RunFolder
-from bench.storage import write_json
-
-SCHEMA_VERSION = 1
-_COLOURS = {
-    Verdict.passed: "green",
-    Verdict.failed: "bold red",
-    Verdict.finding: "yellow",
-    Verdict.not_applicable: "dim",
-}
-
-
-@dataclass(frozen=True)
-class Checked:
-    """A model with where it came from.
-
-    Attributes:
-        model: in float64.
-        trained: whether its weights are those of a run.
-        origin: one line: which weights, and which training set it was measured on.
-    """
-
-    model: Point
-    trained: bool
-    origin: str
 
 
 @dataclass
@@ -90,17 +54,18 @@ def _questions() -> str:
 def check(options: Check) -> int:
     """Print the results and write them where asked."""
     names = _probe_names(options.probes)
-    run = Path(options.run)
-    checked = trained(run, options.settings) if options.run else untrained(options.settings)
+    checked = _chosen(options)
     console = make_console(markup=True)
-    results = run_probes(checked, names, console)
+    subject = Subject.of(checked.model, trained=checked.trained)
+    steps = track(names, "probing", console=console, transient=True)
+    results = [PROBES[name].run(subject) for name in steps]
     console.print(checked.origin, markup=False, soft_wrap=True)
     console.print(table(results))
     for result in results:
         if result.reason:
             line = f"{result.verdict.value}, {result.probe}: {result.reason}"
-            console.print(line, markup=False, soft_wrap=True, style=_COLOURS[result.verdict])
-    if file := options.out or (options.run and RunFolder(run).probes):
+            console.print(line, markup=False, soft_wrap=True, style=COLOURS[result.verdict])
+    if file := options.out or (options.run and RunFolder(Path(options.run)).probes):
         console.print(str(write(Path(file), checked, results)), markup=False, soft_wrap=True)
     return int(any(result.verdict is Verdict.failed for result in results))
 
@@ -113,86 +78,17 @@ def _probe_names(chosen: Sequence[str]) -> list[str]:
     return names
 
 
-def untrained(overrides: Sequence[str]) -> Checked:
-    """A point with initial weights, measured on the training set of its system.
-
-    Raises:
-        BenchError: settings or data that ``bench run`` would refuse.
-    """
-    config = replace(compose(overrides), dtype="float64", device="cpu")
-    dataset = load_dataset(config.system)
-    model = build_model(config, dataset)
-    origin = (
-        f"{config.model.name} with initial weights (seed {config.seed}), float64; facts measured "
-        f"on the {len(dataset.frames['train'])} training structures of {dataset.name}"
-    )
-    return Checked(_at_constant_charge(model), False, origin)
-
-
-def trained(folder: Path, overrides: Sequence[str] = ()) -> Checked:
-    """The point of a run.
-
-    Raises:
-        BenchError: no trained run, or settings beside the name of its model.
-    """
+def _chosen(options: Check) -> Checked:
+    """The model that the words name; beside a run they may only name its own."""
+    if not options.run:
+        return untrained(compose(options.settings))
+    folder = Path(options.run)
     config = RunFolder(folder).read_config()
-    beside = [text for text in overrides if text != f"model={config.model.name}"]
+    beside = [text for text in options.settings if text != f"model={config.model.name}"]
     if beside:
         raise BenchError(
             f"{' '.join(beside)} cannot be given with run={folder}, which is a run of "
             f"model={config.model.name} system={config.system.name}.",
             "Leave it out: the run has its own configuration.",
         )
-    model = load_model(folder, dtype="float64")
-    origin = f"{config.model.name} of {folder}, trained on {config.system.name}, in float64"
-    return Checked(_at_constant_charge(model), True, origin)
-
-
-def _at_constant_charge(model: Point) -> Point:
-    """Probes compare structures of equal charge."""
-    model.config = replace(model.config, ensemble=Ensemble.constant_charge, fermi_level=None)
-    return model
-
-
-def run_probes(checked: Checked, names: Sequence[str], console: Console) -> list[ProbeResult]:
-    """The results, in the order of the names."""
-    subject = Subject.of(checked.model, trained=checked.trained)
-    steps = track(names, "probing", console=console, transient=True)
-    return [PROBES[name].run(subject) for name in steps]
-
-
-def table(results: Sequence[ProbeResult]) -> Table:
-    """A row for each number, under a row for each probe with its verdict."""
-    counts = Counter(result.verdict.value for result in results)
-    summary = ", ".join(f"{number} {verdict}" for verdict, number in counts.items())
-    grid = Table(box=box.SIMPLE_HEAD, show_edge=False, caption=summary, caption_justify="left")
-    for heading, justify in (("probe", "left"), ("value", "right"), ("unit", "left")):
-        grid.add_column(heading, justify=justify)  # type: ignore[arg-type]
-    grid.add_column("at most", justify="right")
-    grid.add_column("verdict")
-    for result in results:
-        colour, verdict = _COLOURS[result.verdict], result.verdict.value
-        title = f"[bold]{result.probe}[/bold] {escape(result.material)}"
-        grid.add_row(title, "", "", "", f"[{colour}]{verdict}[/{colour}]")
-        for measurement in result.measurements:
-            grid.add_row(*_cells(measurement))
-    return grid
-
-
-def _cells(measurement: Measurement) -> tuple[str, str, str, str, str]:
-    bar = "" if measurement.bar is None else f"{measurement.bar:g}"
-    mark = "" if measurement.within else "[yellow]beyond[/yellow]"
-    name, value = f"  {escape(measurement.name)}", f"{measurement.value:.3g}"
-    return name, value, measurement.unit, bar, mark
-
-
-def write(file: Path, checked: Checked, results: Sequence[ProbeResult]) -> Path:
-    """Write the results as JSON; returns the path."""
-    content: dict[str, Any] = {
-        "schema_version": SCHEMA_VERSION,
-        "model": checked.model.config.name,
-        "trained": checked.trained,
-        "origin": checked.origin,
-        "probes": [result.to_dict() for result in results],
-    }
-    return write_json(file, content)
+    return trained(folder, config)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,7 @@ from bench.labels.keys import ELECTRIC_FIELD_KEY, TOTAL_CHARGE_KEY
 from bench.labels.state import CHEMICAL_POTENTIAL, read_state, unread
 from bench.models.base import Point
 from bench.models.prediction import Prediction
+from bench.models.registry import with_options
 
 STATE_KEYS = (TOTAL_CHARGE_KEY, ELECTRIC_FIELD_KEY)
 
@@ -301,11 +301,7 @@ def at_chemical_potential(model: Point, level: float) -> Point:
             "to one.",
             "Give total_charge instead.",
         )
-    held = copy.copy(model)  # the weights are shared, the ensemble is not
-    held.config = replace(
-        model.config, ensemble=Ensemble.constant_fermi_level, fermi_level=float(level)
-    )
-    return held
+    return with_options(model, ensemble=Ensemble.constant_fermi_level, fermi_level=float(level))
 
 
 def _boundary(atoms: ase.Atoms) -> Boundary:

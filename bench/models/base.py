@@ -43,6 +43,17 @@ AnyMapsT = TypeVar("AnyMapsT", bound=AnyMaps)
 
 
 @dataclass(frozen=True)
+class Unrolling:
+    """How many steps of what mixing are differentiated through in unrolled training."""
+
+    steps: int = 10
+    mixing: float = 0.3
+
+
+UNROLLING = Unrolling()
+
+
+@dataclass(frozen=True)
 class Inputs:
     """What a density is made from.
 
@@ -52,6 +63,7 @@ class Inputs:
         maps: Coulomb and feature maps and the applied potential, padded.
         report_response: whether to evaluate the response's eigenvalues at the solution.
         training: whether derivatives will be differentiated again, with respect to parameters.
+        unrolling: of unrolled training.
     """
 
     batch: Batch
@@ -59,6 +71,7 @@ class Inputs:
     maps: AnyMaps
     report_response: bool = False
     training: bool = False
+    unrolling: Unrolling = UNROLLING
 
     def padded(self, per_atom: Tensor) -> Tensor:
         """[n, c] to [g, m], the layout of the maps."""
@@ -160,6 +173,7 @@ class Point(nn.Module, ABC):
         *,
         mode: Mode = Mode.implicit,
         training: bool = False,
+        unrolling: Unrolling = UNROLLING,
         compute_forces: bool = True,
         compute_stress: bool = False,
         compute_polarizability: bool = False,
@@ -171,6 +185,7 @@ class Point(nn.Module, ABC):
             batch: g structures.
             mode: direct, unrolled or implicit self-consistency.
             training: keep the graph of the forces for a second derivative.
+            unrolling: how unrolled self-consistency goes.
             compute_forces: differentiate the energy with respect to positions.
             compute_stress: and with respect to a homogeneous strain (bulk structures).
             compute_polarizability: differentiate the dipole with respect to the field, of points
@@ -185,7 +200,9 @@ class Point(nn.Module, ABC):
         has_gap = report_response and not training and self.has_fermi_level_gap
         charge = batch.total_charge.detach().requires_grad_(has_gap)
         batch = replace(batch, electric_field=field, total_charge=charge)
-        prediction = self.predict(batch, mode, training=training, report_response=report_response)
+        prediction = self.predict(
+            batch, mode, training=training, unrolling=unrolling, report_response=report_response
+        )
         if responds:
             assert prediction.dipole is not None
             prediction.polarizability = jacobian(prediction.dipole, field, create_graph=training)
@@ -204,11 +221,17 @@ class Point(nn.Module, ABC):
         return prediction if training else prediction.detached()
 
     def predict(
-        self, batch: Batch, mode: Mode, *, training: bool = False, report_response: bool = False
+        self,
+        batch: Batch,
+        mode: Mode,
+        *,
+        training: bool = False,
+        unrolling: Unrolling = UNROLLING,
+        report_response: bool = False,
     ) -> Prediction:
         """Everything but the derivatives; arguments as of ``forward``."""
         nodes = self.backbone(batch)
-        inputs = Inputs(batch, nodes, self.maps(batch), report_response, training)
+        inputs = Inputs(batch, nodes, self.maps(batch), report_response, training, unrolling)
         density = self.density(inputs, mode)
         p = density.multipoles
         potential = inputs.maps.potential(p)

@@ -9,6 +9,7 @@ import torch
 
 from bench.config.schema import Mode, ModelConfig
 from bench.data.batch import Batch
+from bench.models.base import UNROLLING, Unrolling
 from bench.models.facts import TrainingFacts
 from bench.models.local_charges import LocalCharges
 from bench.models.prediction import Prediction
@@ -29,10 +30,18 @@ class Les(LocalCharges):
         torch.nn.init.zeros_(self.multipoles.charge.offset)
 
     def predict(
-        self, batch: Batch, mode: Mode, *, training: bool = False, report_response: bool = False
+        self,
+        batch: Batch,
+        mode: Mode,
+        *,
+        training: bool = False,
+        unrolling: Unrolling = UNROLLING,
+        report_response: bool = False,
     ) -> Prediction:
         """Energy alone."""
-        latent = super().predict(batch, mode, training=training, report_response=report_response)
+        latent = super().predict(
+            batch, mode, training=training, unrolling=unrolling, report_response=report_response
+        )
         return replace(
             latent,
             multipoles=None,

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from bench.config.schema import Mode, ModelConfig, RunConfig
+from bench.config.schema import Ensemble, Mode, ModelConfig, RunConfig
 from bench.errors import BenchError, nearest
 from bench.models.base import Point, build_point, own_options
 from bench.models.facts import TrainingFacts, gather_facts
 from bench.models.outside import load_class
-from bench.models.self_consistent import SelfConsistentPoint
 from bench.paths import shipped
 
 if TYPE_CHECKING:
@@ -97,9 +96,6 @@ def model_from_facts(config: RunConfig, facts: TrainingFacts) -> Point:
     point = class_of(config.model)
     refuse_mode(point, config.model, config.training.mode)
     model = build_point(point, config.model, facts, dtype=DTYPES[config.dtype], seed=config.seed)
-    if isinstance(model, SelfConsistentPoint):
-        model.unrolled_steps = config.training.unrolled_steps
-        model.unrolled_mixing = config.training.unrolled_mixing
     check_device(config.device)
     return model.to(config.device)
 
@@ -114,6 +110,26 @@ def check_device(device: str) -> None:
     if wanted.type == "cuda" and (wanted.index or 0) >= count:
         build = "" if torch.version.cuda else "; this torch is built for CPUs alone"
         raise BenchError(f"device={device}: torch finds {count} GPUs here{build}.", "device=cpu")
+
+
+def at_constant_charge(model: Point) -> Point:
+    """The point itself, or one of the same weights whose total charge is held."""
+    if model.config.ensemble is Ensemble.constant_charge:
+        return model
+    return with_options(model, ensemble=Ensemble.constant_charge, fermi_level=None)
+
+
+def with_options(model: Point, **options: Any) -> Point:
+    """Another point with the same weights and other options, such as ``ensemble``.
+
+    Raises:
+        BenchError: an option that the point does not use.
+    """
+    config = replace(model.config, **options)
+    dtype, device = model.graph_settings.dtype, next(model.parameters()).device
+    other = build_point(type(model), config, model.facts, dtype=dtype, seed=0)
+    other.load_state_dict(model.state_dict())
+    return other.to(device).train(model.training)
 
 
 def refuse_mode(point: type[Point], config: ModelConfig, mode: Mode) -> None:

@@ -40,9 +40,6 @@ class SelfConsistentPoint(Point):
     options: ClassVar[frozenset[str]] = Point.options | keys_in(ModelConfig, SELF_CONSISTENCY)
     modes: ClassVar[tuple[Mode, ...]] = (Mode.direct, Mode.unrolled, Mode.implicit, Mode.staged)
 
-    unrolled_steps: int = 10
-    unrolled_mixing: float = 0.3
-
     def __init__(self, config: ModelConfig, facts: TrainingFacts, *, dtype: torch.dtype) -> None:
         if self.variational and not config.energy_self_interaction:
             raise BenchError(
@@ -69,7 +66,7 @@ class SelfConsistentPoint(Point):
                 return density
             density = replace(density, scf=nothing_solved(inputs.batch.total_charge))
         elif mode is Mode.unrolled:
-            steps, mixing = self.unrolled_steps, self.unrolled_mixing
+            steps, mixing = inputs.unrolling.steps, inputs.unrolling.mixing
             solution = unrolled(problem, self.guess(inputs), steps=steps, mixing=mixing)
             density = Density(solution.p, solution.mu, scf=solution.report)
         else:

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from bench.config.schema import Mode
 from bench.data.batch import Batch
-from bench.models.base import Density, Inputs, Point
+from bench.models.base import UNROLLING, Density, Inputs, Point, Unrolling
 from bench.models.prediction import Prediction
 
 
@@ -22,7 +22,13 @@ class ShortRange(Point):
         raise NotImplementedError("short_range has no density")
 
     def predict(
-        self, batch: Batch, mode: Mode, *, training: bool = False, report_response: bool = False
+        self,
+        batch: Batch,
+        mode: Mode,
+        *,
+        training: bool = False,
+        unrolling: Unrolling = UNROLLING,
+        report_response: bool = False,
     ) -> Prediction:
         """Energy only."""
         parts = {

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from copy import copy
-from dataclasses import replace
-
 import ase
 import numpy as np
 import torch
@@ -13,6 +10,7 @@ from bench.config.schema import Guess, Solver
 from bench.data.batch import build_graph, collate
 from bench.labels.quantities import MULTIPOLES
 from bench.models.prediction import Prediction
+from bench.models.registry import with_options
 from bench.models.self_consistent import SelfConsistentPoint
 from bench.probes.materials import available, polar_slab, quartz, shaken, water_pair
 from bench.probes.probe import Probe
@@ -81,9 +79,8 @@ def solve_from(
     model: SelfConsistentPoint, atoms: ase.Atoms, guess: Guess, solver: Solver
 ) -> Prediction:
     """The model's prediction with another first guess and solver."""
-    variant = copy(model)  # shares all weights
-    variant.config = replace(
-        model.config, initial_density=guess, solver=solver, max_iterations=MAX_ITERATIONS
+    variant = with_options(
+        model, initial_density=guess, solver=solver, max_iterations=MAX_ITERATIONS
     )
     device = next(model.parameters()).device
     batch = collate([build_graph(atoms, model.graph_settings)]).to(device)

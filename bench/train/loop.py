@@ -16,7 +16,7 @@ from bench.data.batch import Batch, make_loader
 from bench.data.dataset import Dataset
 from bench.errors import BenchError, Diverged
 from bench.labels.quantities import QUANTITIES, parts
-from bench.models.base import Point
+from bench.models.base import Point, Unrolling
 from bench.signals import Interrupted, InterruptFlag, interruptible
 from bench.storage import write_csv
 from bench.train.checkpoint import Position, TrainingFiles, TrainingState, load_best
@@ -140,6 +140,7 @@ class Trainer:
         modes = {stage.mode for stage in self.stages}
         self._direct = bool(model.modes) and Mode.direct in modes
         check_reference_density(config.model, self._direct, dataset.frames)
+        self._unrolling = Unrolling(training.unrolled_steps, training.unrolled_mixing)
         self._stable = stable_range(config.model.mixing)
         self._device = next(model.parameters()).device
         generator = torch.Generator().manual_seed(config.seed)
@@ -239,6 +240,7 @@ class Trainer:
             batch,
             mode=mode,
             training=True,
+            unrolling=self._unrolling,
             **self._derivatives,
             report_response=STABILITY in self._losses.weights,
         )

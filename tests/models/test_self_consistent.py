@@ -16,16 +16,13 @@ from bench.config.schema import (
     Guess,
     Mode,
     ModelConfig,
-    RunConfig,
     Solver,
-    TrainingConfig,
 )
 from bench.density.constants import COULOMB_CONSTANT
 from bench.errors import BenchError
-from bench.models.base import Point
-from bench.models.facts import gather_facts
+from bench.models.base import Point, Unrolling
 from bench.models.prediction import Prediction
-from bench.models.registry import model_from_facts, point_class, refuse_mode
+from bench.models.registry import point_class, refuse_mode, with_options
 from bench.models.scf_qeq import ScfQeq
 from bench.models.self_consistent import SelfConsistentPoint
 from tests.models.test_points import batch_of, build, tiny_config
@@ -90,9 +87,8 @@ def test_every_first_guess_leads_to_the_same_density(name: str, guess: Guess) ->
 def test_the_converged_unrolled_density_is_the_implicit_one(name: str) -> None:
     model = build(name, tolerance=TIGHT)
     assert isinstance(model, SelfConsistentPoint)
-    model.unrolled_steps, model.unrolled_mixing = 100, 0.3
     batch = batch_of(model, bulk(), cluster())
-    same(model(batch, mode=Mode.unrolled), model(batch), 1e-9)
+    same(model(batch, mode=Mode.unrolled, unrolling=Unrolling(100, 0.3)), model(batch), 1e-9)
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -144,7 +140,8 @@ LOSSES: dict[str, Callable[[Prediction], Tensor]] = {
 def slope_along(model: Point, loss: str, direction: Tensor, mode: Mode) -> float:
     """dloss/dθ·direction by automatic differentiation."""
     wanted = {"compute_polarizability": loss == "polarizability"}
-    value = LOSSES[loss](model(batch_of(model, slab()), mode=mode, training=True, **wanted))
+    wanted |= {"training": True, "unrolling": Unrolling(250, 0.1)}
+    value = LOSSES[loss](model(batch_of(model, slab()), mode=mode, **wanted))
     parts = torch.autograd.grad(value, list(model.parameters()), materialize_grads=True)
     return float(torch.cat([part.flatten() for part in parts]) @ direction)
 
@@ -165,8 +162,6 @@ def measured_slope(model: Point, loss: str, direction: Tensor) -> float:
 @pytest.mark.parametrize("name", EVERY)
 def test_the_implicit_gradient_is_exact(name: str, loss: str) -> None:
     model = build(name, tolerance=TIGHT).train()
-    assert isinstance(model, SelfConsistentPoint)
-    model.unrolled_steps, model.unrolled_mixing = 250, 0.1
     size = len(vector_of(model))
     direction = torch.randn(size, dtype=torch.float64, generator=torch.Generator().manual_seed(8))
     direction = direction / direction.norm()
@@ -390,12 +385,19 @@ def test_a_mode_that_does_not_apply_is_refused_with_the_list() -> None:
     refuse_mode(OnlyImplicit, ModelConfig(name="only_implicit"), Mode.auto)
 
 
-def test_a_runs_unrolled_steps_reach_the_point() -> None:
-    config = tiny_config("scf_qeq")
-    training = TrainingConfig(mode=Mode.unrolled, unrolled_steps=3, unrolled_mixing=0.07)
-    run = RunConfig(model=config, training=training, dtype="float64")
-    frames = [slab(), bulk(), cluster()]
-    model = model_from_facts(run, gather_facts(frames, config))
-    report = model(batch_of(model, *frames), mode=Mode.unrolled).scf
-    assert isinstance(model, SelfConsistentPoint) and model.unrolled_mixing == 0.07
+def test_an_unrolled_density_makes_the_steps_it_is_told() -> None:
+    model = build("scf_qeq")
+    batch = batch_of(model, slab(), bulk(), cluster())
+    report = model(batch, mode=Mode.unrolled, unrolling=Unrolling(3, 0.07)).scf
     assert report is not None and report.iterations.tolist() == [3, 3, 3]
+
+
+def test_other_options_keep_the_weights_and_leave_the_model_alone() -> None:
+    model = build("scf_qeq", tolerance=TIGHT).eval()
+    other = with_options(model, initial_density=Guess.zero, max_iterations=7)
+    assert (other.config.max_iterations, model.config.max_iterations) == (7, 100)
+    assert not other.training
+    batch = batch_of(model, slab(), bulk(), cluster())
+    assert torch.equal(other(batch).energy, model(batch).energy)
+    with pytest.raises(BenchError, match="num_updates=4 has no effect"):
+        with_options(model, num_updates=4)

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from bench.config.schema import Ensemble, LossWeights, Mode, ModelConfig, RunConfig
 from bench.errors import BenchError, Diverged
+from bench.models.base import Unrolling
 from bench.models.registry import build_model
 from bench.signals import Interrupted
 from bench.train import loop
@@ -132,6 +133,25 @@ def test_epochs_are_told_once_they_are_on_the_disk(tmp_path: Path) -> None:
     for epochs in (2, 2):  # a finished training has nothing to tell
         train(ToyPoint(), dataset(), run_config(epochs=epochs), where, console, on_epoch=tell)
     assert told == [(1, 1), (2, 2)]
+
+
+def test_the_steps_of_unrolled_training_reach_the_point(tmp_path: Path) -> None:
+    model = Told()
+    train_toy(tmp_path, model, epochs=1, unrolled_steps=3, unrolled_mixing=0.07)
+    assert model.told == [Unrolling(3, 0.07)] * 4
+
+
+class Told(ToyPoint):
+    """Notes how it should unroll."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[object] = []
+
+    def forward(self, batch: object, **options: object) -> object:
+        if options.get("training"):
+            self.told.append(options["unrolling"])
+        return super().forward(batch, **options)
 
 
 def test_long_epochs_are_saved_on_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
