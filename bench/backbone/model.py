@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import bench.mace_import  # noqa: F401  # isort: skip  before e3nn
 
 import math
@@ -52,9 +54,13 @@ class NodeFeatures:
 
 @contextmanager
 def random_stream(seed: int, dtype: torch.dtype) -> Iterator[None]:
-    """Initial weights drawn inside depend on ``seed`` alone, and leave no trace outside."""
+    """Initial weights drawn inside depend on ``seed`` alone, and leave no trace outside.
+
+    What e3nn makes TorchScript say of its own modules is no news to anybody and not shown.
+    """
     before = torch.get_default_dtype()
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The TorchScript type system")
         torch.manual_seed(seed)
         torch.set_default_dtype(dtype)
         try:
