@@ -14,7 +14,7 @@ from bench.train.log import TrainingLog, error_column
 LOSSES = ("train_loss", "valid_loss")
 CURVES = {
     **{
-        error_column(name): f"{part.label} RMSE"
+        error_column(name): f"{part.label}\nRMSE"
         for name, (_, part) in parts().items()
         if part.drawn
     },

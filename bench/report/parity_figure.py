@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from math import ceil
 
 import ase
 import numpy as np
@@ -43,7 +44,9 @@ def parity_figure(frames: Sequence[ase.Atoms], title: str) -> Figure:
     missing = len(frames) - len(sound)
     if missing:
         title += f"; unconverged structures, not shown: {missing}"
-    figure, axes = panels(len(found), title=title, columns=2 if len(found) <= 4 else 3)
+    figure, axes = panels(
+        len(found), title=title, columns=ceil(len(found) ** 0.5) if len(found) <= 6 else 4
+    )
     for panel, (name, pairs) in zip(axes, found.items()):
         _draw(panel, drawn[name], pairs)
     return figure

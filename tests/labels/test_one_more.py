@@ -34,7 +34,7 @@ def test_its_errors_are_logged_and_measured_in_its_unit(told):
 
 
 def test_it_has_a_curve_and_a_parity_panel(told):
-    assert "spin RMSE (μ_B)" in told["curves"] and "quadrupole RMSE (e Å²)" in told["curves"]
+    assert "spin\nRMSE (μ_B)" in told["curves"] and "quadrupole\nRMSE (e Å²)" in told["curves"]
     assert {"spin, DFT (μ_B)", "quadrupole, DFT (e Å²)"} <= set(told["panels"])
 
 

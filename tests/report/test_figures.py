@@ -178,8 +178,8 @@ def test_learning_curves_come_from_the_log(slab_run) -> None:
     assert_every_panel_is_drawn_and_labelled(figure)
     assert [axes.get_ylabel() for axes in figure.axes] == [
         "loss",
-        "energy above baseline RMSE (meV/atom)",
-        "force components RMSE (meV/Å)",
+        "energy above baseline\nRMSE (meV/atom)",
+        "force components\nRMSE (meV/Å)",
         "learning rate",
     ]
     assert [text.get_text().strip() for text in figure.axes[0].texts] == ["direct", "implicit"]

@@ -31,10 +31,10 @@ def labels(figure):
     [
         ("train_loss", "loss"),
         ("valid_loss", "loss"),
-        ("valid_charges_rmse", "atomic charges RMSE (e)"),
-        ("valid_atomic_dipoles_rmse", "atomic dipoles RMSE (e Å)"),
-        ("valid_dipole_rmse", "dipole RMSE (e Å)"),
-        ("valid_fermi_level_rmse", "Fermi level RMSE (eV)"),
+        ("valid_charges_rmse", "atomic charges\nRMSE (e)"),
+        ("valid_atomic_dipoles_rmse", "atomic dipoles\nRMSE (e Å)"),
+        ("valid_dipole_rmse", "dipole\nRMSE (e Å)"),
+        ("valid_fermi_level_rmse", "Fermi level\nRMSE (eV)"),
         ("learning_rate", "learning rate"),
     ],
 )
