@@ -167,7 +167,9 @@ def test_the_implicit_gradient_is_exact(name: str, loss: str) -> None:
     direction = direction / direction.norm()
     implicit = slope_along(model, loss, direction, Mode.implicit)
     assert implicit == pytest.approx(measured_slope(model, loss, direction), rel=1e-6)
-    if name != "scf_qeq":  # mixing diverges on a slab of this hardness
+    # Mixing diverges on a slab of scf_qeq's hardness; 250 steps of it differentiated three times
+    # would only repeat what the differences above have said.
+    if name != "scf_qeq" and loss in ("density", "force"):
         unrolled = slope_along(model, loss, direction, Mode.unrolled)
         assert implicit == pytest.approx(unrolled, rel=1e-6)
 
