@@ -64,7 +64,7 @@ def test_metal_comes_in_twelves_and_the_rest_is_water(
 
     monkeypatch.setattr(module, "metal_water_slab", record)
     if waters is None:
-        with pytest.raises(BenchError, match=f"--atoms={atoms}.*whole number of molecules"):
+        with pytest.raises(BenchError, match=f"atoms={atoms}.*whole number of molecules"):
             module._packed_slab(atoms, np.random.default_rng(0))
         return
     module._packed_slab(atoms, np.random.default_rng(0))
@@ -73,7 +73,7 @@ def test_metal_comes_in_twelves_and_the_rest_is_water(
 
 @pytest.mark.parametrize("atoms", [12, 0, -3, 13, 26])
 def test_too_few_atoms_or_a_broken_molecule(atoms: int) -> None:
-    with pytest.raises(BenchError, match=rf"--atoms={atoms}: 12 Pt per 27 atoms"):
+    with pytest.raises(BenchError, match=rf"atoms={atoms}: 12 Pt per 27 atoms"):
         workload(atoms, torch.float32)
 
 
@@ -85,6 +85,6 @@ def test_packing_is_tried_anew_and_then_given_up(monkeypatch: pytest.MonkeyPatch
         raise BenchError("Molecule 3 does not fit")
 
     monkeypatch.setattr(module, "metal_water_slab", crowded)
-    with pytest.raises(BenchError, match="--atoms=27: 5 molecules do not fit"):
+    with pytest.raises(BenchError, match="atoms=27: 5 molecules do not fit"):
         workload(27, torch.float32)
     assert tries == [5] * module.ATTEMPTS
