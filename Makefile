@@ -29,10 +29,11 @@ run: $(STAMP)  ## Train and evaluate scf_qeq on pt_water with preset=quick (minu
 test: lint  ## Lint, type-check and run all tests
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS)
 
-lint: $(STAMP)  ## Check style and types
+lint: $(STAMP)  ## Check style, types and which room imports from which
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
 
 format: $(STAMP)  ## Format the code and mend what ruff can
 	$(BIN)/ruff check --fix

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class Mode(Enum):
-    """How the density is trained (physics: direct, unrolled or implicit self-consistency)."""
+    """How the density is trained: direct, unrolled or implicit self-consistency."""
 
     auto = "auto"  # what the point recommends
     direct = "direct"

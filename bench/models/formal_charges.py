@@ -1,4 +1,4 @@
-"""Formal charges of the elements: H +1, O −2, Si +4, metals 0 (physics of the design space)."""
+"""Formal charges of the elements: H +1, O −2, Si +4, metals 0, as chemists count them."""
 
 from __future__ import annotations
 

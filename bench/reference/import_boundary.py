@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import breadth_first_order, connected_components
 
+from bench.audit.remarks import listed
 from bench.data.pairs import Pairs, pairs
 from bench.errors import BenchError
 from bench.reference.import_options import BOUNDARIES
-from bench.reference.remarks import listed
 
 CONTACT = (
     1.7  # Å beyond the covalent radii: hydrogen bonds (2 Å) and closed shells (Ar 3.8 Å) touch

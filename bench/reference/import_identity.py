@@ -14,11 +14,11 @@ from ase import Atoms
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from bench.audit.remarks import listed
 from bench.errors import BenchError
 from bench.labels.keys import ELECTRIC_FIELD_KEY, MULTIPLICITY_KEY, SPLITS, TOTAL_CHARGE_KEY
 from bench.labels.quantities import labels
 from bench.reference.import_values import find, found_keys
-from bench.reference.remarks import listed
 
 SAME = 2e-6  # in units of a label: copies of one value in files of six decimals or more
 

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 
+from bench.audit.remarks import listed
+from bench.audit.sum_rules import deviations
 from bench.errors import BenchError
 from bench.labels.keys import (
     CARTESIAN_FROM_E3NN,
@@ -20,8 +22,6 @@ from bench.labels.keys import (
 from bench.labels.quantities import MULTIPOLES, labels
 from bench.reference.import_options import ORDERS, Stated
 from bench.reference.import_values import OF_OPEN_AXES, ase_name, find, found_keys
-from bench.reference.remarks import listed
-from bench.reference.sum_rules import deviations
 
 # Names that other programs give to what decides a calculation, and how many numbers it has.
 _STATE = {

@@ -15,6 +15,9 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
+from bench.audit.remarks import structure_remarks
+from bench.audit.signs import wrong_signs
+from bench.audit.sum_rules import resolution, sum_rules
 from bench.config.schema import SystemConfig
 from bench.data.checks import check_geometry, check_identity, check_set, numbers
 from bench.data.dataset import load_dataset
@@ -35,9 +38,6 @@ from bench.reference.import_identity import (
 from bench.reference.import_options import Import, Stated, read_options
 from bench.reference.import_unused import not_kept, other_order, refuse_bulk_in_field, unused
 from bench.reference.import_values import convert, find, found_keys
-from bench.reference.remarks import structure_remarks
-from bench.reference.signs import wrong_signs
-from bench.reference.sum_rules import resolution, sum_rules
 from bench.storage import write_frames, write_yaml
 
 _FILE, _CARD = "structures.extxyz", "card.yaml"

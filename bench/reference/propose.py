@@ -18,9 +18,9 @@ from ase import Atoms
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from bench.audit.neighbours import environments
 from bench.errors import BenchError
 from bench.inference.calculator import BenchCalculator
-from bench.reference.neighbours import environments
 from bench.reference.plan import Recipe, cut, read_recipe
 from bench.reference.store import Store
 from bench.storage import write_text

@@ -2,7 +2,8 @@
 
 A finished structure leaves the batch: it neither waits for the slowest nor changes; one that
 becomes non-finite leaves it too, with its last finite iterate, marked unconverged.
-Measured iterations and the condition for mixing: electrostatics, section 4 of the design notes.
+Mixing a fraction α multiplies an error along an eigenvalue λ of the response by 1 − α + αλ, so that
+it converges where 1 − 2/α < λ < 1; beyond 1 it cannot, and Newton finds an unstable solution.
 """
 
 from __future__ import annotations

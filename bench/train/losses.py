@@ -124,7 +124,7 @@ def stability_penalty(report: ScfReport, stable_range: tuple[float, float]) -> S
 
 
 def stable_range(mixing: float) -> tuple[float, float]:
-    """Re λ for which linear mixing with ``mixing`` contracts: 1 − 2/α < λ < 1 (physics, 5)."""
+    """The λ for which mixing a fraction α contracts: |1 − α + αλ| < 1, that is 1 − 2/α < λ < 1."""
     return 1.0 - 2.0 / mixing, 1.0
 
 

@@ -66,7 +66,7 @@ def test_solution_does_not_depend_on_the_guess(kind: str, start: str) -> None:
 
 @pytest.mark.parametrize("gain", [0.05, 0.2, 1.0])
 def test_iterations_newton_needs_few_where_mixing_needs_many_or_diverges(gain: float) -> None:
-    """The bars of the design: at most 8 against more than 50, to 1e-8 e."""
+    """At most 8 against more than 50, to 1e-8 e."""
     w = world(gain=gain)
     problem = w.fixed_point()
     quick = iterate(problem, Newton(), guess(w))

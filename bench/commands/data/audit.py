@@ -27,7 +27,7 @@ def main(words: Sequence[str]) -> int:
 
 def run(options: Audit) -> int:
     """Print the audit, and draw it where asked."""
-    from bench.reference.audit import report
+    from bench.audit.audit import report
 
     figure = Path(options.figure) if options.figure else None
     return report(options.system, figure)

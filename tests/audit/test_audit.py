@@ -10,13 +10,13 @@ from ase import Atoms
 from ase.io import write
 from rich.console import Console
 
+from bench.audit.audit import audit, progress_on, robust_deviation
+from bench.audit.label_values import counts_table, label_values
 from bench.commands.data import main
 from bench.config.schema import SystemConfig
 from bench.data.dataset import load_dataset
 from bench.errors import BenchError
-from bench.reference.audit import audit, progress_on, robust_deviation
 from bench.reference.build import labelled_frame
-from bench.reference.label_values import counts_table, label_values
 from tests.reference.planned import made_up_label, slab
 
 REQUIRED = {key: {"required": True} for key in ("REF_energy", "REF_forces")}

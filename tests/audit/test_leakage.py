@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from ase import Atoms
 
-from bench.reference import leakage
-from bench.reference.leakage import describe, distinct, nearness, same_geometries
+from bench.audit import leakage
+from bench.audit.leakage import describe, distinct, nearness, same_geometries
 
 ELEMENTS = [1, 8]
 

@@ -5,8 +5,8 @@ import pytest
 from ase import Atoms
 from ase.build import bulk, make_supercell
 
-from bench.reference import neighbours
-from bench.reference.neighbours import CUTOFF, environments, nearest, structure_vector
+from bench.audit import neighbours
+from bench.audit.neighbours import CUTOFF, environments, nearest, structure_vector
 
 CENTRES = np.linspace(0.8, 5.0, 22)
 

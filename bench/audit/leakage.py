@@ -11,8 +11,8 @@ from ase import Atoms
 from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
-from bench.reference.geometries import composition, find_same
-from bench.reference.neighbours import CUTOFF, environments, nearest, structure_vector
+from bench.audit.geometries import composition, find_same
+from bench.audit.neighbours import CUTOFF, environments, nearest, structure_vector
 
 Array = NDArray[np.float64]
 

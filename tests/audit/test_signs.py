@@ -6,7 +6,7 @@ from ase import Atoms
 from ase.build import bulk, molecule
 from ase.calculators.emt import EMT
 
-from bench.reference.signs import WrongSign, dipole_of_charges, wrong_signs
+from bench.audit.signs import WrongSign, dipole_of_charges, wrong_signs
 
 ALPHA = 0.1  # e Å²/V
 

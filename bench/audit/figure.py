@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 
+from bench.audit.label_values import label_values
 from bench.labels.keys import SPLITS
-from bench.reference.label_values import label_values
 from bench.storage import replacing
 
 FORMATS = (".png", ".pdf", ".svg")

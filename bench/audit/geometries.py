@@ -14,7 +14,7 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import maximum_bipartite_matching
 from scipy.spatial import KDTree
 
-from bench.reference.neighbours import environments, nearest, structure_vector
+from bench.audit.neighbours import environments, nearest, structure_vector
 
 Array = NDArray[np.float64]
 

@@ -5,7 +5,7 @@ import pytest
 from ase import Atoms
 from ase.build import bulk, molecule
 
-from bench.reference.remarks import listed, structure_remarks, valence_electrons
+from bench.audit.remarks import listed, structure_remarks, valence_electrons
 
 
 def water(charge=0.0):

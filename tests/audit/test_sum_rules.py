@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 
-from bench.reference.sum_rules import (
+from bench.audit.sum_rules import (
     deviations,
     resolution,
     stated_resolutions,

@@ -12,18 +12,18 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 
+from bench.audit.figure import FORMATS, draw
+from bench.audit.label_values import counts_table, ranges_table
+from bench.audit.leakage import describe, distinct, nearness, same_geometries
+from bench.audit.remarks import structure_remarks
+from bench.audit.signs import wrong_signs
+from bench.audit.sum_rules import stated_resolutions, sum_rules
 from bench.config.schema import SystemConfig
 from bench.console import make_console
 from bench.data.dataset import Dataset, load_dataset
 from bench.errors import BenchError
 from bench.labels.keys import ELECTRIC_FIELD_KEY, MULTIPLICITY_KEY, SPLITS, TOTAL_CHARGE_KEY
 from bench.labels.quantities import ENERGY, FORCES
-from bench.reference.audit_figure import FORMATS, draw
-from bench.reference.label_values import counts_table, ranges_table
-from bench.reference.leakage import describe, distinct, nearness, same_geometries
-from bench.reference.remarks import structure_remarks
-from bench.reference.signs import wrong_signs
-from bench.reference.sum_rules import stated_resolutions, sum_rules
 
 Array = NDArray[np.float64]
 Progress = Callable[[Sequence[Atoms]], Iterable[Atoms]]

@@ -5,7 +5,7 @@ import pytest
 from ase import Atoms
 from ase.build import bulk, fcc111, molecule
 
-from bench.reference.geometries import find_same, same_geometry
+from bench.audit.geometries import find_same, same_geometry
 
 
 def water_pair(distance):

@@ -1,0 +1,1 @@
+"""What labels alone tell of a dataset: sum rules, signs, leakage, odd structures, outliers."""
