@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from rich.console import Console
@@ -23,8 +24,12 @@ from bench.runs.wandb_mirror import mirrored
 from bench.train.loop import train
 
 
-def run(config: RunConfig) -> Path:
+def run(config: RunConfig, *, asked: Collection[str] = ()) -> Path:
     """Compute a run, or find it finished; print its table and, as the last line, its folder.
+
+    Args:
+        config: of the run.
+        asked: names of losses whose weight the user typed, refused where nothing is labelled.
 
     Raises:
         BenchError: the user's mistake.
@@ -42,7 +47,7 @@ def run(config: RunConfig) -> Path:
         if status is Status.done:
             console.print("This run is finished already; nothing is repeated.")
         else:
-            compute(config, identity, folder, console)
+            compute(config, identity, folder, console, asked)
         console.print(metrics_table(folder))
     finally:
         if folder.path.is_dir():
@@ -50,7 +55,13 @@ def run(config: RunConfig) -> Path:
     return folder.path
 
 
-def compute(config: RunConfig, identity: Identity, folder: RunFolder, console: Console) -> None:
+def compute(
+    config: RunConfig,
+    identity: Identity,
+    folder: RunFolder,
+    console: Console,
+    asked: Collection[str] = (),
+) -> None:
     """data → model → train → predict → evaluate → write."""
     dataset = load_dataset(config.system)
     console.print("\n".join(dataset.summary()))
@@ -63,7 +74,7 @@ def compute(config: RunConfig, identity: Identity, folder: RunFolder, console: C
             mirrored(folder, config) as mirror,
         ):
             files = folder.training_files
-            train(model, dataset, config, files, console, on_epoch=mirror.epoch)
+            train(model, dataset, config, files, console, on_epoch=mirror.epoch, asked=asked)
             means = training_means(dataset.frames["train"])
             folder.write_means(means)
             test = dataset.frames["test"]

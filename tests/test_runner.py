@@ -72,7 +72,7 @@ class Rooms:
         for name, room in rooms.items():
             monkeypatch.setattr(runner, name, room)
 
-    def train(self, model, dataset, config, files, console, *, on_epoch):
+    def train(self, model, dataset, config, files, console, *, on_epoch, asked):
         self.trained.append((files.log.parent / "config.yaml").read_text())
         self.training(files)
 

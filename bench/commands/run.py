@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 
@@ -61,6 +62,8 @@ OPTIONS = {
     "--hydra-help": False,
 }
 
+_LOSS = "training.loss."
+
 
 @dataclass
 class Jobs:
@@ -78,7 +81,7 @@ class Jobs:
         from bench.runner import run
 
         try:
-            run(typed(config))
+            run(typed(config), asked=_losses_typed())
             self.codes.append(0)
         except (BenchError, RunFailed) as error:
             if os.getpid() != self.pid:
@@ -89,6 +92,14 @@ class Jobs:
         """Say what went wrong and keep its exit code."""
         print(f"error: {error}", file=sys.stderr)
         self.codes.append(2 if isinstance(error, BenchError) else 1)
+
+
+def _losses_typed() -> list[str]:
+    """Names of the losses whose weight stands on the command line of this job."""
+    if not HydraConfig.initialized():
+        return []
+    keys = [str(word).lstrip("+").partition("=")[0] for word in HydraConfig.get().overrides.task]
+    return [key.removeprefix(_LOSS) for key in keys if key.startswith(_LOSS)]
 
 
 def main(argv: list[str]) -> int:

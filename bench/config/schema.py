@@ -203,7 +203,7 @@ def with_losses(kind: type[T]) -> type[T]:
 @dataclass
 @with_losses
 class LossWeights:
-    """Weights of the losses; zero switches one off, without it a missing label is refused.
+    """Weights of the losses; zero switches one off, and so do data without its label.
 
     An RMSE of 10 meV/atom, 30 meV/Å, 3 me (3 me Å), 20 me Å of the whole dipole or 0.1 eV of the
     Fermi level costs about the same by default, 0.01: no label is bought with another's error.

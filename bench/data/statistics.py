@@ -133,6 +133,9 @@ def _mean(values: NDArray[np.float64], counted: NDArray[np.bool_]) -> Row:
 
 
 def force_scale(frames: Sequence[ase.Atoms]) -> float:
-    """Root mean square of the force components in eV/Å: the scale of the backbone's energies."""
-    forces = np.concatenate([a.arrays[FORCES.reference_key].ravel() for a in frames])
-    return float(np.sqrt(np.mean(forces**2)))
+    """Root mean square of the force components in eV/Å: the scale of the backbone's energies.
+
+    One where no structure has forces.
+    """
+    forces = [a.arrays[FORCES.reference_key].ravel() for a in frames if is_stated(a, FORCES)]
+    return float(np.sqrt(np.mean(np.concatenate(forces) ** 2))) if forces else 1.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import ase
 import torch
@@ -31,6 +31,7 @@ from bench.train.targets import (
     check_reference_density,
     check_stability_loss,
     choose_losses,
+    mode_of,
     refuse_fixed_fermi_level,
 )
 
@@ -47,6 +48,7 @@ def train(
     console: Console,
     *,
     on_epoch: Callable[[Row], object] = lambda row: None,
+    asked: Collection[str] = (),
 ) -> None:
     """Train ``model``; it leaves with the averaged weights of its best epoch.
 
@@ -60,13 +62,14 @@ def train(
         files: where checkpoints and log are written.
         console: for the progress.
         on_epoch: called with the log's row of each epoch once everything of it is written.
+        asked: names of losses whose weight was typed: refused where the data lack their label.
 
     Raises:
-        BenchError: a label that a loss needs is missing; a checkpoint of another model.
+        BenchError: no label for a loss that was asked for; a checkpoint of another model.
         Diverged: the loss is no finite number or has grown beyond bounds.
         Interrupted: by SIGINT or SIGTERM, after saving the checkpoint.
     """
-    trainer = Trainer(model, dataset, config, files, console, on_epoch)
+    trainer = Trainer(model, dataset, config, files, console, on_epoch, asked)
     with interruptible() as flag:
         trainer.run(flag)
 
@@ -124,13 +127,18 @@ class Trainer:
         files: TrainingFiles,
         console: Console,
         on_epoch: Callable[[Row], object],
+        asked: Collection[str] = (),
     ) -> None:
-        training = config.training
         refuse_fixed_fermi_level(config.model)
-        frames, self._note = training_frames(dataset)
+        frames, note = training_frames(dataset)
+        l_max, train_frames = config.model.l_max, dataset.frames["train"]
+        training, why = mode_of(config.training, model, train_frames, l_max=l_max)
+        self._notes = [line for line in (note, why) if line]
         self._config, self._files, self._console = config, files, console
         self._on_epoch = on_epoch
-        self._losses = choose_losses(training.loss, allowed_losses(model), frames)
+        self._losses = choose_losses(
+            training.loss, allowed_losses(model), frames, asked=asked, l_max=l_max
+        )
         self._derivatives = {
             f"compute_{name}": name in self._losses.weights
             for name, quantity in QUANTITIES.items()
@@ -186,7 +194,7 @@ class Trainer:
     def _announce(self, resumed: bool) -> None:
         """Say once what is trained on what, and which losses do not act."""
         losses, position = self._losses, self.state.position
-        told = [self._note] if self._note else []
+        told = [*self._notes]
         told.append("losses: " + ", ".join(f"{k} {w:g}" for k, w in losses.weights.items()))
         told += [f"no loss on {name}: {why}" for name, why in losses.dropped.items()]
         told += [f"{name} is a label of {number}" for name, number in losses.partial.items()]

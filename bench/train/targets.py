@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 
 import ase
 
-from bench.config.schema import Ensemble, Guess, LossWeights, ModelConfig
+from bench.config.schema import (
+    Ensemble,
+    Guess,
+    LossWeights,
+    Mode,
+    ModelConfig,
+    TrainingConfig,
+)
 from bench.errors import BenchError
 from bench.labels.quantities import ENERGY, MULTIPOLES, QUANTITIES, Quantity, Source
-from bench.labels.stored import can_have, defined, known
+from bench.labels.stored import defined, known
 from bench.models.base import Point
 from bench.scf.report import ScfReport
 from bench.train.losses import STABILITY
+
+_SPLIT_WORDS = {"train": "training", "valid": "validation"}
 
 
 @dataclass(frozen=True)
@@ -39,35 +48,57 @@ def allowed_losses(model: Point) -> frozenset[str]:
 
 
 def choose_losses(
-    config: LossWeights, predicts: Iterable[str], frames: Mapping[str, Sequence[ase.Atoms]]
+    config: LossWeights,
+    predicts: Iterable[str],
+    frames: Mapping[str, Sequence[ase.Atoms]],
+    *,
+    asked: Collection[str] = (),
+    l_max: int = 1,
 ) -> Losses:
     """Which losses act, given what the point predicts and what the data have.
+
+    What is labelled is trained on.  A loss without any label does not act, and why is said; it is
+    refused where somebody asked for it: typed its weight, or changed it from the default.
 
     Args:
         config: weights; zero switches a loss off.
         predicts: names of the losses that the point's predictions allow.
         frames: structures by split: those to train and to validate on.
+        asked: names whose weight was typed, whatever its value.
+        l_max: of the density: a potential needs all its multipoles.
 
     Raises:
-        BenchError: a weighted label that some structures lack, or no loss left.
+        BenchError: no training structure has the label of a loss that was asked for, or no loss is
+            left.
     """
     predicted = {*predicts}
     losses = Losses({}, {})
     for name, weight in asdict(config).items():
         if not weight:
             continue
-        reason = _why_not(name, predicted, frames["train"])
+        reason = "" if name in predicted else "not predicted by this point"
+        if not reason and (label := _label_of(name)) is not None:
+            reason = _why_not(name, label, frames["train"], l_max)
+            if reason and (name in asked or _changed(name, weight)):
+                raise BenchError(
+                    f"training.loss.{name}={weight:g}, but {reason}.",
+                    f"Add the label {label.reference_key}, or leave the loss out: "
+                    f"training.loss.{name}=0",
+                )
+            if not reason:
+                losses.partial.update(_partial(label, frames))
         if reason:
             losses.dropped[name] = reason
-            continue
-        label = _label_of(name)
-        if label is not None:
-            _check_labels(name, label, frames)
-            losses.partial.update(_partial(label, frames["train"]))
-        losses.weights[name] = weight
+        else:
+            losses.weights[name] = weight
     if not losses.weights:
         raise BenchError("no loss is left to train on.", "Set training.loss.energy=1.")
     return losses
+
+
+def _changed(name: str, weight: float) -> bool:
+    """Whether a weight is not the default one, so that somebody chose it."""
+    return any(item.name == name and item.default != weight for item in fields(LossWeights))
 
 
 def _label_of(name: str) -> Quantity | None:
@@ -78,32 +109,62 @@ def _label_of(name: str) -> Quantity | None:
     return QUANTITIES[quantity.made_from] if quantity.made_from else quantity
 
 
-def _why_not(name: str, predicted: set[str], train: Sequence[ase.Atoms]) -> str:
-    """Why a weighted loss does not act; empty if it does.
-
-    What acts by default does not act where the data cannot have it; what was asked for is refused.
-    """
-    if name not in predicted:
-        return "not predicted by this point"
-    quantity = QUANTITIES.get(name)
-    if quantity is None or not quantity.weight:
-        return ""
-    if not any(defined(atoms, quantity).any() for atoms in train):
+def _why_not(name: str, label: Quantity, train: Sequence[ase.Atoms], l_max: int) -> str:
+    """Why the labels teach this loss nothing; empty if they do."""
+    if not any(defined(atoms, label).any() for atoms in train):
         return "no component is defined in the training set"
-    if quantity.sparse and not any(known(atoms, quantity).any() for atoms in train):
-        return "no training structure has one"
+    if not any(known(atoms, label).any() for atoms in train):
+        return f"no training structure has {'one' if label.name == name else label.name}"
+    if label.name != name and not any(_whole(atoms, l_max) for atoms in train):
+        return f"no training structure has {label.name} up to l = {l_max}"
     return ""
 
 
-def _partial(label: Quantity, train: Sequence[ase.Atoms]) -> dict[str, str]:
-    """What a part of the training set has: labels that some may lack, charges without dipoles."""
-    masks = [known(atoms, label) for atoms in train]
-    found = {part.name: sum(m[part.components].any() for m in masks) for part in label.parts}
-    return {
-        name: f"{have} of {len(train)} training structures"
-        for name, have in found.items()
-        if label.sparse or have < len(train)
-    }
+def _whole(atoms: ase.Atoms, l_max: int) -> bool:
+    """Whether a structure has all multipoles of a density: charges alone are none at l_max = 1."""
+    return bool(known(atoms, MULTIPOLES)[: (l_max + 1) ** 2].all())
+
+
+def _partial(label: Quantity, frames: Mapping[str, Sequence[ase.Atoms]]) -> dict[str, str]:
+    """What a part of the structures has: insulators no Fermi level, charges no dipoles."""
+    found: dict[str, str] = {}
+    for part in label.parts:
+        have = {
+            split: sum(bool(known(atoms, label)[part.components].any()) for atoms in structures)
+            for split, structures in frames.items()
+        }
+        lacking = [
+            f"{have[split]} of {len(frames[split])} {_SPLIT_WORDS[split]} structures"
+            for split in frames
+            if have[split] < len(frames[split]) or (label.sparse and split == "train")
+        ]
+        if lacking:
+            found[part.name] = " and ".join(lacking)
+    return found
+
+
+def mode_of(
+    config: TrainingConfig, model: Point, train: Sequence[ase.Atoms], *, l_max: int
+) -> tuple[TrainingConfig, str]:
+    """The training with a mode that its labels allow, and why where that is another one.
+
+    Direct epochs need the reference density; ``training.mode=auto`` does without where there is
+    none.  Modes that were asked for stay, and ``check_reference_density`` refuses them.
+
+    Args:
+        config: of the run.
+        model: the point.
+        train: structures to train on.
+        l_max: of the density.
+    """
+    direct = model.modes and model.recommended in (Mode.direct, Mode.staged)
+    lacking = sum(not _whole(atoms, l_max) for atoms in train)
+    if config.mode is not Mode.auto or not direct or not lacking:
+        return config, ""
+    return replace(config, mode=Mode.implicit), (
+        f"training.mode=auto is implicit: direct epochs need {MULTIPOLES.reference_key} up to "
+        f"l = {l_max}, missing in {lacking} of {len(train)} training structures"
+    )
 
 
 def check_reference_density(
@@ -126,8 +187,7 @@ def check_reference_density(
         return
     components = (model.l_max + 1) ** 2
     for split in splits:
-        whole = [known(atoms, MULTIPOLES)[:components].all() for atoms in frames[split]]
-        missing = [index for index, has in enumerate(whole) if not has]
+        missing = [i for i, atoms in enumerate(frames[split]) if not _whole(atoms, model.l_max)]
         if missing:
             told = _told_missing(MULTIPOLES, missing, frames[split], split)
             raise BenchError(
@@ -161,21 +221,6 @@ def check_stability_loss(weights: Mapping[str, float], report: ScfReport | None)
         )
 
 
-def _check_labels(name: str, label: Quantity, frames: Mapping[str, Sequence[ase.Atoms]]) -> None:
-    """Refuse a loss on a label that is missing somewhere.
-
-    Of labels that some structures may lack, one training structure has to have it.
-    """
-    for split, structures in frames.items():
-        missing = [i for i, atoms in enumerate(structures) if _lacks(atoms, label)]
-        enough = label.sparse and (split != "train" or len(missing) < len(structures))
-        if missing and not enough:
-            raise BenchError(
-                f"the loss on {name} needs {_told_missing(label, missing, structures, split)}",
-                f"Add the label, or switch the loss off: training.loss.{name}=0",
-            )
-
-
 def _told_missing(
     label: Quantity, missing: Sequence[int], structures: Sequence[ase.Atoms], split: str
 ) -> str:
@@ -183,10 +228,3 @@ def _told_missing(
         f"{label.reference_key}, missing in {len(missing)} of {len(structures)} structures of "
         f"split {split} (first: index {missing[0]})."
     )
-
-
-def _lacks(atoms: ase.Atoms, label: Quantity) -> bool:
-    """Whether the label should be there and is not; a dipole is no label of a crystal."""
-    if known(atoms, label).any():
-        return False
-    return label.sparse or can_have(atoms, label)

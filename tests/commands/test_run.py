@@ -20,22 +20,36 @@ FAILED = RunFailed("ValueError: odd")
 def runs(monkeypatch, tmp_path):
     """Configurations that reach the runner; those whose seed is in ``errors`` raise."""
     monkeypatch.chdir(tmp_path)
-    seen, errors = [], {}
+    seen, errors, asked_for = [], {}, []
 
-    def run(config):
+    def run(config, *, asked=()):
         seen.append(config)
+        asked_for.append(asked)
         if config.seed in errors:
             raise errors[config.seed]
 
     monkeypatch.setattr(runner, "run", run)
     monkeypatch.setenv("HYDRA_FULL_ERROR", "0")  # restored afterwards
-    return SimpleNamespace(seen=seen, errors=errors)
+    return SimpleNamespace(seen=seen, errors=errors, asked=asked_for)
 
 
 def test_a_run_is_the_composed_configuration(runs, tmp_path):
     assert main(["model=polar", "seed=4", "preset=smoke"]) == 0
     assert runs.seen == [compose(["model=polar", "seed=4", "preset=smoke"])]
     assert list(tmp_path.iterdir()) == []  # Hydra makes no folder of its own
+
+
+@pytest.mark.parametrize(
+    ("words", "asked"),
+    [
+        ([], []),
+        (["training.epochs=3", "preset=smoke"], []),
+        (["training.loss.multipoles=1000", "++training.loss.dipole=2"], ["multipoles", "dipole"]),
+    ],
+)
+def test_losses_that_were_typed_are_told_to_the_run_whatever_their_weight(runs, words, asked):
+    assert main(words) == 0
+    assert runs.asked == [asked]
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from rich.console import Console
 from torch import Tensor
 
 from bench.config.schema import Ensemble, LossWeights, Mode, ModelConfig, RunConfig
+from bench.data.dataset import Dataset
 from bench.errors import BenchError, Diverged
 from bench.models.base import Unrolling
 from bench.models.registry import build_model
@@ -350,13 +351,28 @@ def test_dropped_losses_are_said_once(tmp_path: Path) -> None:
     assert "losses: energy" in text and "self-consistency: epochs 1 to 1 direct" in text
 
 
-def test_a_missing_label_is_refused_before_any_step(tmp_path: Path) -> None:
+def without(key: str) -> Dataset:
     data = dataset()
-    del data.frames["train"][4].arrays["REF_forces"]
+    for atoms in data.frames["train"] + data.frames["valid"]:
+        del atoms.arrays[key]
+    return data
+
+
+def test_a_label_that_was_asked_for_and_is_nowhere_is_refused_before_any_step(
+    tmp_path: Path,
+) -> None:
     model = ToyPoint()
-    with pytest.raises(BenchError, match=r"missing in 1 of 7 .* split train \(first: index 4\)"):
-        train_toy(tmp_path, model, data)
+    with pytest.raises(BenchError, match="but no training structure has one"):
+        train_toy(tmp_path, model, without("REF_forces"), loss=LossWeights(forces=1.0))
     assert not model.calls
+
+
+def test_a_set_without_multipoles_trains_on_what_it_has(tmp_path: Path) -> None:
+    """Without a word of the user: no multipole loss, and no direct epochs."""
+    _, text = train_toy(tmp_path, ToyPoint(), without("REF_multipoles"))
+    assert "no loss on multipoles: no training structure has one" in text
+    assert "training.mode=auto is implicit: direct epochs need REF_multipoles" in text
+    assert "self-consistency: epochs 1 to 4 implicit" in text
 
 
 def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path) -> None:

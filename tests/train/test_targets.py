@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from bench.config.schema import Guess, LossWeights, ModelConfig
+from bench.config.schema import Guess, LossWeights, Mode, ModelConfig, TrainingConfig
 from bench.errors import BenchError
 from bench.train.targets import (
     allowed_losses,
     check_reference_density,
     check_stability_loss,
     choose_losses,
+    mode_of,
 )
 from tests.structures import bulk, slab
 from tests.train.toy import ToyPoint, dataset, frames, report
@@ -38,29 +39,98 @@ def test_a_dipole_that_is_nowhere_defined_is_dropped() -> None:
     assert losses.dropped["dipole"] == "no component is defined in the training set"
 
 
-@pytest.mark.parametrize("split", ["train", "valid"])
 @pytest.mark.parametrize(
-    ("label", "key"), [("forces", "REF_forces"), ("multipoles", "REF_multipoles")]
+    ("label", "key"),
+    [("forces", "REF_forces"), ("multipoles", "REF_multipoles"), ("dipole", "REF_dipole")],
 )
-def test_a_missing_label_is_refused(split: str, label: str, key: str) -> None:
+def test_what_some_structures_have_is_trained_on_and_their_number_is_said(
+    label: str, key: str
+) -> None:
     structures = {"train": frames(4), "valid": frames(4)}
-    for atoms in structures[split][2:]:
+    for atoms in structures["train"][1:]:
         del (atoms.info if key in atoms.info else atoms.arrays)[key]
-    with pytest.raises(BenchError) as caught:
-        choose_losses(LossWeights(), [label, "energy"], structures)
-    text = str(caught.value)
-    assert f"{key}, missing in 2 of 4 structures of split {split} (first: index 2)" in text
-    assert f"training.loss.{label}=0" in text
-    choose_losses(LossWeights(**{label: 0.0}), [label, "energy"], structures)
+    losses = choose_losses(LossWeights(), [label, "energy"], structures)
+    assert label in losses.weights and not losses.dropped.get(label)
+    assert "1 of 4 training structures" in losses.partial.values()
+    for atoms in structures["valid"]:
+        del (atoms.info if key in atoms.info else atoms.arrays)[key]
+    losses = choose_losses(LossWeights(), [label, "energy"], structures)
+    told = "1 of 4 training structures and 0 of 4 validation structures"
+    assert told in losses.partial.values()
 
 
-def test_a_missing_dipole_is_refused_but_a_masked_one_is_not() -> None:
-    masked, missing = frames(1)[0], frames(1)[0]
+@pytest.mark.parametrize(
+    ("label", "key"),
+    [("forces", "REF_forces"), ("multipoles", "REF_multipoles"), ("dipole", "REF_dipole")],
+)
+@pytest.mark.parametrize("how", ["by default", "another weight", "typed"])
+def test_what_no_structure_has_is_left_out_or_refused_where_it_was_asked_for(
+    label: str, key: str, how: str
+) -> None:
+    structures = {"train": frames(2), "valid": frames(2)}
+    for atoms in structures["train"]:
+        del (atoms.info if key in atoms.info else atoms.arrays)[key]
+    weights = LossWeights(**{label: 3.0}) if how == "another weight" else LossWeights()
+    asked = [label] if how == "typed" else []
+    if how == "by default":
+        losses = choose_losses(weights, [label, "energy"], structures, asked=asked)
+        assert losses.dropped[label] == "no training structure has one"
+        assert set(losses.weights) == {"energy"}
+        return
+    with pytest.raises(BenchError) as error:
+        choose_losses(weights, [label, "energy"], structures, asked=asked)
+    weight = getattr(weights, label)
+    assert error.value.problem == (
+        f"training.loss.{label}={weight:g}, but no training structure has one."
+    )
+    assert f"Add the label {key}" in error.value.mend
+    assert f"training.loss.{label}=0" in error.value.mend
+
+
+def test_a_masked_dipole_is_no_missing_label() -> None:
+    masked = frames(1)[0]
     masked.info["dipole_mask"][:] = 0
-    del masked.info["REF_dipole"], missing.info["REF_dipole"]
-    choose_losses(LossWeights(), ["dipole"], {"train": [masked, *frames(1)]})
-    with pytest.raises(BenchError, match="REF_dipole, missing in 1 of 2"):
-        choose_losses(LossWeights(), ["dipole"], {"train": [missing, *frames(1)]})
+    del masked.info["REF_dipole"]
+    losses = choose_losses(LossWeights(), ["dipole"], {"train": [masked, *frames(1)]})
+    assert losses.partial == {"dipole": "1 of 2 training structures"}
+
+
+def asks_for_direct(mode: Mode = Mode.staged) -> ToyPoint:
+    point = ToyPoint()
+    point.modes, point.recommended = (Mode.direct, Mode.implicit, Mode.staged), mode
+    return point
+
+
+@pytest.mark.parametrize("recommended", [Mode.direct, Mode.staged])
+@pytest.mark.parametrize("lacking", ["everywhere", "somewhere", "dipoles"])
+def test_auto_trains_implicitly_where_there_is_no_reference_density(
+    recommended: Mode, lacking: str
+) -> None:
+    train = frames(4)
+    for atoms in train if lacking == "everywhere" else train[2:]:
+        rows = atoms.arrays.pop("REF_multipoles")
+        if lacking == "dipoles":
+            atoms.arrays["REF_multipoles"] = rows[:, :1]
+    chosen, why = mode_of(TrainingConfig(), asks_for_direct(recommended), train, l_max=1)
+    assert chosen.mode is Mode.implicit
+    number = 4 if lacking == "everywhere" else 2
+    assert why == (
+        "training.mode=auto is implicit: direct epochs need REF_multipoles up to l = 1, missing in "
+        f"{number} of 4 training structures"
+    )
+    if lacking == "dipoles":  # charges are a whole density without dipoles
+        assert mode_of(TrainingConfig(), asks_for_direct(recommended), train, l_max=0)[1] == ""
+
+
+@pytest.mark.parametrize("mode", [Mode.direct, Mode.staged, Mode.unrolled])
+def test_a_mode_that_was_asked_for_stays(mode: Mode) -> None:
+    train = frames(1)
+    del train[0].arrays["REF_multipoles"]
+    config = TrainingConfig(mode=mode)
+    assert mode_of(config, asks_for_direct(), train, l_max=1) == (config, "")
+    config = TrainingConfig()
+    assert mode_of(config, asks_for_direct(Mode.implicit), train, l_max=1) == (config, "")
+    assert mode_of(config, asks_for_direct(), frames(1), l_max=1) == (config, "")
 
 
 @pytest.mark.parametrize(
@@ -83,7 +153,7 @@ def test_a_label_of_some_is_enough_and_their_number_is_said(name: str, other: ob
 def test_a_label_that_is_asked_for_and_nowhere_is_refused(name: str, other: object) -> None:
     without = other()
     del without.info[f"REF_{name}"]
-    with pytest.raises(BenchError, match=f"REF_{name}, missing in 1 of 1 .* of split train"):
+    with pytest.raises(BenchError, match=f"loss.{name}=1, but no training structure has one"):
         choose_losses(LossWeights(**{name: 1.0}), [name], {"train": [without], "valid": [other()]})
 
 
@@ -97,21 +167,23 @@ def test_insulators_alone_teach_no_fermi_level() -> None:
 def test_a_stress_without_a_crystal_is_none() -> None:
     strained = slab()
     strained.info["REF_stress"] = [[0.0] * 3] * 3
-    with pytest.raises(BenchError, match="REF_stress, missing in 1 of 1"):
+    with pytest.raises(BenchError, match="but no component is defined in the training set"):
         choose_losses(LossWeights(stress=1.0), ["stress"], {"train": [strained]})
 
 
-def test_potentials_need_reference_multipoles() -> None:
+def test_potentials_need_all_multipoles_of_the_density() -> None:
     structures = {"train": frames(2)}
-    losses = choose_losses(
-        LossWeights(electrostatic_potential=1.0), ["electrostatic_potential"], structures
-    )
-    assert losses.weights == {"electrostatic_potential": 1.0}
-    del structures["train"][1].arrays["REF_multipoles"]
-    with pytest.raises(BenchError, match="on electrostatic_potential needs REF_multipoles"):
-        choose_losses(
-            LossWeights(electrostatic_potential=1.0), ["electrostatic_potential"], structures
-        )
+    weights, name = LossWeights(electrostatic_potential=1.0), "electrostatic_potential"
+    assert choose_losses(weights, [name], structures).weights == {name: 1.0}
+    for atoms in structures["train"]:
+        atoms.arrays["REF_multipoles"] = atoms.arrays["REF_multipoles"][:, :1]
+    assert choose_losses(weights, [name], structures, l_max=0).weights == {name: 1.0}
+    with pytest.raises(BenchError, match="no training structure has multipoles up to l = 1"):
+        choose_losses(weights, [name], structures, l_max=1)
+    for atoms in structures["train"]:
+        del atoms.arrays["REF_multipoles"]
+    with pytest.raises(BenchError, match="no training structure has multipoles"):
+        choose_losses(weights, [name], structures)
 
 
 def test_no_loss_at_all_is_refused() -> None:
