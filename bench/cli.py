@@ -28,6 +28,7 @@ VERBS = {
     "compare": Verb("bench.commands.compare", "what changed between two sets of runs beyond noise"),
     "status": Verb("bench.commands.status", "what has become of runs"),
     "export": Verb("bench.commands.export", "a trained point as one file"),
+    "complete": Verb("bench.commands.complete", "let the shell complete verbs, keys and values"),
     "data": Verb("bench.commands.data", "generate, audit or import reference data"),
 }
 
