@@ -6,31 +6,15 @@ import os
 import sys
 from collections.abc import Sequence
 
+from bench.commands import VERBS
 from bench.errors import BenchError, system_error
 from bench.signals import terminate_as_interrupt
-from bench.verbs import Verb, dispatch
+from bench.verbs import dispatch
 
 ABOUT = "Compares electrostatic machine-learning interatomic potentials."
 MORE = """\
 Defaults: model=scf_qeq system=pt_water preset=quick seed=0. Errors in what you typed exit with 2,
 failed runs with 1."""
-VERBS = {
-    "run": Verb(
-        "bench.commands.run", "train and evaluate: bench run model=scf_qeq system=pt_water"
-    ),
-    "list": Verb("bench.commands.list", "models, systems, presets, metrics: bench list models"),
-    "show": Verb("bench.commands.show", "a run's configuration, id and time, without running it"),
-    "check": Verb(
-        "bench.commands.check", "probe a model's physics without labels: bench check model=scf_qeq"
-    ),
-    "speed": Verb("bench.commands.speed", "time of a training step against mace-torch's own model"),
-    "table": Verb("bench.commands.table", "runs beside each other, mean ± deviation over seeds"),
-    "compare": Verb("bench.commands.compare", "what changed between two sets of runs beyond noise"),
-    "status": Verb("bench.commands.status", "what has become of runs"),
-    "export": Verb("bench.commands.export", "a trained point as one file"),
-    "complete": Verb("bench.commands.complete", "let the shell complete verbs, keys and values"),
-    "data": Verb("bench.commands.data", "generate, audit or import reference data"),
-}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

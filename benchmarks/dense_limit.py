@@ -14,7 +14,8 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from bench.speed.steps import VARIANTS, point_training
+from bench.speed.options import VARIANTS
+from bench.speed.steps import point_training
 from bench.speed.timing import Step, measure
 from bench.speed.workload import workload
 

@@ -14,7 +14,15 @@ from bench.config.compose import compose
 from bench.config.help import shown
 from bench.config.key import entries
 
-LIGHT = [["--help"], ["list"], ["list", "models"], ["list", "metrics"]]
+LIGHT = [
+    ["--help"],
+    ["list"],
+    ["list", "models"],
+    ["list", "metrics"],
+    ["complete"],
+    ["data", "-h"],
+]
+HEAVY = {"torch", "ase", "hydra", "matplotlib", "scipy", "pandas"}
 
 
 @pytest.fixture
@@ -37,12 +45,22 @@ def refused(argv, capsys):
 def test_help_and_list_are_light(argv):
     code = (
         "import resource, sys; from bench.cli import main; assert main(sys.argv[1:]) == 0\n"
-        "heavy = {'torch', 'ase', 'hydra', 'matplotlib', 'scipy'} & set(sys.modules)\n"
+        f"heavy = {HEAVY} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
         "usage = resource.getrusage(resource.RUSAGE_SELF)\n"
         "assert usage.ru_utime + usage.ru_stime < 0.5, usage\n"
     )
     subprocess.run([sys.executable, "-c", code, *argv], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("verb", sorted(set(VERBS) - {"check"}))  # which lists its probes
+def test_a_verb_explains_itself_without_the_rooms_that_do_it(verb):
+    code = (
+        f"import sys; from bench.cli import main; assert main([{verb!r}, '--help']) == 0\n"
+        f"heavy = {HEAVY - {'hydra'}} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
 def test_help_names_every_verb(capsys):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.progress import track
 
@@ -13,12 +14,9 @@ from bench.config.key import key
 from bench.config.options import call
 from bench.console import make_console
 from bench.errors import BenchError, nearest
-from bench.probes.models import Checked, trained, untrained
-from bench.probes.registry import PROBES
-from bench.probes.result import Verdict
-from bench.probes.subject import Subject
-from bench.probes.table import COLOURS, table, write
-from bench.runs.folder import RunFolder
+
+if TYPE_CHECKING:
+    from bench.probes.models import Checked
 
 
 @dataclass
@@ -46,6 +44,8 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _questions() -> str:
+    from bench.probes.registry import PROBES
+
     width = max(map(len, PROBES))
     lines = (f"  {name:<{width}}  {probe.question}" for name, probe in PROBES.items())
     return "\n".join(["probes:", *lines])
@@ -53,6 +53,12 @@ def _questions() -> str:
 
 def check(options: Check) -> int:
     """Print the results and write them where asked."""
+    from bench.probes.registry import PROBES
+    from bench.probes.result import Verdict
+    from bench.probes.subject import Subject
+    from bench.probes.table import COLOURS, table, write
+    from bench.runs.folder import RunFolder
+
     names = _probe_names(options.probes)
     checked = _chosen(options)
     console = make_console(markup=True)
@@ -71,6 +77,8 @@ def check(options: Check) -> int:
 
 
 def _probe_names(chosen: Sequence[str]) -> list[str]:
+    from bench.probes.registry import PROBES
+
     names = [name.replace("_", " ") for name in chosen] or list(PROBES)
     for name in names:
         if name not in PROBES:
@@ -80,6 +88,9 @@ def _probe_names(chosen: Sequence[str]) -> list[str]:
 
 def _chosen(options: Check) -> Checked:
     """The model that the words name; beside a run they may only name its own."""
+    from bench.probes.models import trained, untrained
+    from bench.runs.folder import RunFolder
+
     if not options.run:
         return untrained(compose(options.settings))
     folder = Path(options.run)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, fields, is_dataclass
 from importlib import import_module
 from typing import Any
 
+from bench.commands import VERBS
+from bench.commands.data import VERBS as DATA
 from bench.config.catalogue import GROUPS, choices
 from bench.config.key import Key, entries, key
 from bench.config.options import call
@@ -64,11 +66,7 @@ def following(line: str) -> list[str]:
 
 
 def _candidates(words: Sequence[str], current: str) -> Iterator[str]:
-    from bench.cli import VERBS
-
     if words[:1] == ["data"]:
-        from bench.commands.data import VERBS as DATA
-
         yield from _after(words[1:], DATA, current)
     else:
         yield from _after(words, VERBS, current)

@@ -10,11 +10,6 @@ import yaml
 from bench.config.compose import compose
 from bench.config.key import key
 from bench.config.options import call
-from bench.data.dataset import dataset_checksum, load_dataset
-from bench.models.registry import completed
-from bench.runs.folder import RunFolder
-from bench.runs.identity import identify, plain
-from bench.speed.estimate import estimate
 
 
 @dataclass
@@ -31,6 +26,12 @@ def main(argv: Sequence[str]) -> int:
 
 def show(options: Show) -> int:
     """Print the run of these settings, and how long it would take here."""
+    from bench.data.dataset import dataset_checksum, load_dataset
+    from bench.models.registry import completed
+    from bench.runs.folder import RunFolder
+    from bench.runs.identity import identify, plain
+    from bench.speed.estimate import estimate
+
     config = completed(compose(options.settings))
     folder = RunFolder.of(config, identify(config, dataset_checksum(config.system)).run_id)
     print(yaml.safe_dump(plain(config), sort_keys=False))

@@ -11,9 +11,7 @@ from bench.config.options import call
 from bench.console import make_console
 from bench.errors import BenchError
 from bench.evaluate.registry import METRICS
-from bench.report.leaderboard import FORMATS, as_text, format_of, leaderboards
-from bench.runs.collection import collect
-from bench.storage import write_text
+from bench.report.formats import FORMATS, format_of
 
 
 @dataclass
@@ -40,6 +38,10 @@ def main(argv: Sequence[str]) -> int:
 
 def show(options: Table) -> int:
     """Print or write the tables of what was found."""
+    from bench.report.leaderboard import as_text, leaderboards
+    from bench.runs.collection import collect
+    from bench.storage import write_text
+
     found = collect(map(Path, options.places))
     boards = leaderboards(found, metrics=options.metrics, subsets=options.subsets)
     if not boards:

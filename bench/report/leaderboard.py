@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,8 +16,6 @@ from rich.text import Text
 from bench.report.groups import select, summarise
 from bench.runs.collection import Collection
 
-FORMATS = ("terminal", "csv", "markdown", "latex")
-ENDINGS = {".csv": "csv", ".md": "markdown", ".tex": "latex"}
 NOT_THERE = "–"
 
 
@@ -174,8 +171,3 @@ def as_text(boards: Sequence[Leaderboard], kind: str, found: Collection) -> str:
         return str(summarise(found).to_csv(index=False))
     written = [b.markdown() if kind == "markdown" else b.latex() for b in boards]
     return "\n".join(written)
-
-
-def format_of(out: Path) -> str:
-    """The format that a file's ending means; Markdown where it means none."""
-    return ENDINGS.get(out.suffix, "markdown")

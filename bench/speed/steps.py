@@ -14,24 +14,16 @@ from torch import Tensor, nn
 
 from bench.backbone.model import random_stream
 from bench.config.compose import compose
-from bench.config.schema import Functional, LossWeights, Update
+from bench.config.schema import LossWeights
 from bench.data.batch import Batch
 from bench.models.base import BACKBONE_OPTIONS, Point, build_point
 from bench.models.prediction import Prediction
 from bench.models.registry import class_of
 from bench.speed.mace_torch import build_mace, mace_arguments
+from bench.speed.options import VARIANTS
 from bench.speed.timing import Step
 from bench.speed.workload import Workload
 from bench.train.losses import squared_errors, weighted_loss
-
-VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
-    "scf_fixed_point-mlp": ("scf_fixed_point", {"update": Update.mlp}),
-    "scf_fixed_point-many_body": ("scf_fixed_point", {"update": Update.many_body}),
-    "scf_energy_functional-quadratic": (
-        "scf_energy_functional",
-        {"functional": Functional.quadratic},
-    ),
-}
 
 
 def point(work: Workload, name: str, **options: Any) -> Point:

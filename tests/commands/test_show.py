@@ -8,10 +8,12 @@ import yaml
 
 from bench.commands import show
 from bench.config.compose import compose
+from bench.data import dataset as dataset_room
 from bench.data.dataset import Dataset
 from bench.errors import BenchError
 from bench.runs.folder import RunFolder, Status
 from bench.runs.identity import identify
+from bench.speed import estimate as estimate_room
 
 CHECKSUM = "d" * 64
 
@@ -27,9 +29,11 @@ def dataset(train=10, valid=0, test=0, *, atoms=100):
 @pytest.fixture
 def shown(monkeypatch, tmp_path, capsys):
     """What is printed for settings, with a made-up dataset."""
-    monkeypatch.setattr(show, "dataset_checksum", lambda system: CHECKSUM)
-    monkeypatch.setattr(show, "load_dataset", lambda system: dataset())
-    monkeypatch.setattr(show, "estimate", lambda config, data: f"{len(data.frames['train'])} steps")
+    monkeypatch.setattr(dataset_room, "dataset_checksum", lambda system: CHECKSUM)
+    monkeypatch.setattr(dataset_room, "load_dataset", lambda system: dataset())
+    monkeypatch.setattr(
+        estimate_room, "estimate", lambda config, data: f"{len(data.frames['train'])} steps"
+    )
     monkeypatch.chdir(tmp_path)
 
     def call(*argv):
@@ -63,6 +67,6 @@ def test_the_status_of_a_run_that_is_there(shown):
 
 
 def test_mistakes_are_found_before_data_are_read(monkeypatch):
-    monkeypatch.setattr(show, "load_dataset", lambda system: pytest.fail("data were read"))
+    monkeypatch.setattr(dataset_room, "load_dataset", lambda system: pytest.fail("data were read"))
     with pytest.raises(BenchError, match="model=scf_qek does not exist"):
         show.main(["model=scf_qek"])

@@ -13,6 +13,7 @@ from bench.data.batch import GraphSettings, build_graph, collate
 from bench.errors import BenchError
 from bench.models.registry import point_names
 from bench.speed import steps
+from bench.speed.options import VARIANTS
 from bench.speed.workload import Workload
 from tests.structures import bulk, slab
 
@@ -40,8 +41,8 @@ def test_a_point_is_conf_models_on_the_workloads_backbone(
 
 
 def test_variants_are_not_points_and_points_are_known(work: Workload) -> None:
-    assert not set(steps.VARIANTS) & set(point_names())
-    assert {point for point, _ in steps.VARIANTS.values()} <= set(point_names())
+    assert not set(VARIANTS) & set(point_names())
+    assert {point for point, _ in VARIANTS.values()} <= set(point_names())
     with pytest.raises(BenchError, match="model=scf_qek does not exist"):
         steps.point(work, "scf_qek")
     with pytest.raises(BenchError, match=r"model\.metallic=False has no effect on model=scf_qeq"):

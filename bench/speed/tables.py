@@ -1,0 +1,131 @@
+"""Costs as tables: ratios of CPU time with intervals, and what solvers keep and miss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+from rich.markup import escape
+from rich.table import Table
+
+from bench.config.schema import Solver, Update
+from bench.models.registry import DTYPES
+from bench.speed.options import Speed
+from bench.speed.solvers import Contest, SolverCost, compare_solvers
+from bench.speed.steps import (
+    mace_inference,
+    mace_training,
+    point_inference,
+    point_training,
+    polar_mace_training,
+)
+from bench.speed.timing import Ratio, measure
+from bench.speed.workload import Workload, workload
+
+
+def tables(options: Speed) -> Iterator[Table]:
+    """The tables of every size and part, each measured when it is asked for.
+
+    Raises:
+        BenchError: a size that makes no slab with whole molecules.
+    """
+    torch.set_num_threads(options.threads)
+    for atoms in options.atoms:
+        work = workload(atoms, DTYPES[options.dtype])
+        for part in options.part:
+            yield from TABLES[part](work, options)
+
+
+def _training(work: Workload, options: Speed) -> list[Table]:
+    steps = {"mace-torch ScaleShiftMACE": mace_training(work)}
+    steps |= {name: point_training(work, name) for name in options.points()}
+    ratios = measure(steps, rounds=options.rounds, title="training steps")
+    return [_ratio_table("Training step", ratios, work, options)]
+
+
+def _inference(work: Workload, options: Speed) -> list[Table]:
+    steps = {"mace-torch ScaleShiftMACE": mace_inference(work)}
+    steps |= {name: point_inference(work, name) for name in options.points()}
+    ratios = measure(steps, rounds=options.rounds, title="inference")
+    return [_ratio_table("Energy and forces, converged to 1e-8 e", ratios, work, options)]
+
+
+def _polar(work: Workload, options: Speed) -> list[Table]:
+    steps = {
+        "mace-torch ScaleShiftMACE": mace_training(work),
+        "mace-torch PolarMACE, 2 updates": polar_mace_training(work),
+        "scf_fixed_point": point_training(work, "scf_fixed_point"),
+    }
+    ratios = measure(steps, rounds=options.rounds, title="PolarMACE")
+    return [_ratio_table("Training step", ratios, work, options)]
+
+
+def _solvers(work: Workload, options: Speed) -> list[Table]:
+    tables = []
+    for update in (Update.linear, Update.mlp):
+        contest = Contest(work, update=update)
+        costs = compare_solvers(contest, rounds=options.rounds)
+        tables.append(_solver_table(f"{update.value} update", costs, work))
+        if update is not Update.linear:
+            tables.append(_iteration_table(contest))
+    return tables
+
+
+TABLES: dict[str, Callable[[Workload, Speed], list[Table]]] = {
+    "training": _training,
+    "inference": _inference,
+    "solvers": _solvers,
+    "polar": _polar,
+}
+
+
+def _atoms(work: Workload) -> str:
+    return f"{len(work.batch.num_atoms)} slabs of {int(work.batch.num_atoms[0])} atoms"
+
+
+def _ratio_table(title: str, ratios: Sequence[Ratio], work: Workload, options: Speed) -> Table:
+    table = Table(
+        title=f"{title}: {_atoms(work)}, {options.dtype}, {options.threads} thread(s)",
+        caption=f"medians of {options.rounds} interleaved rounds of CPU time",
+    )
+    table.add_column("model")
+    for header in ("CPU time [s]", "ratio", "95 % interval"):
+        table.add_column(escape(header), justify="right")  # a unit in brackets is no markup
+    for ratio in ratios:
+        interval = f"{ratio.low:.3f} to {ratio.high:.3f}"
+        table.add_row(ratio.name, f"{ratio.seconds:.3f}", f"{ratio.median:.3f}", interval)
+    return table
+
+
+def _solver_table(title: str, costs: Sequence[SolverCost], work: Workload) -> Table:
+    table = Table(
+        title=f"Maps, solve and backward alone, {title}: {_atoms(work)}, float64",
+        caption="errors against the first row; kept: what autograd stores for the backward pass",
+    )
+    table.add_column("way")
+    headers = "CPU [ms]", "ratio", "95 % interval", "steps", "kept [MiB]", "error [e]", "gradient"
+    for header in headers:
+        table.add_column(escape(header), justify="right")
+    for cost in costs:
+        table.add_row(
+            cost.time.name,
+            f"{1e3 * cost.time.seconds:.0f}",
+            f"{cost.time.median:.1f}",
+            f"{cost.time.low:.1f} to {cost.time.high:.1f}",
+            str(cost.iterations),
+            f"{cost.kept:.0f}",
+            f"{cost.density_error:.0e}",
+            f"{100 * cost.gradient_error:.2g} %",
+        )
+    return table
+
+
+def _iteration_table(contest: Contest) -> Table:
+    table = Table(title="Iterations to 1e-8 e, mlp update, slowest structure")
+    table.add_column("solver")
+    table.add_column("iterations", justify="right")
+    for solver in (Solver.newton, Solver.anderson):
+        count = contest.iterations(solver)
+        table.add_row(solver.value, str(count) if count >= 0 else "not converged")
+    table.add_row("mixing 0.2", str(contest.mixing_steps()))
+    return table
