@@ -15,7 +15,7 @@ from ase.geometry import find_mic
 from numpy.typing import NDArray
 
 from bench.labels import keys as names
-from bench.labels.keys import CARTESIAN_FROM_E3NN
+from bench.labels.keys import CARTESIAN_FROM_SPHERICAL
 from bench.labels.quantities import DIPOLE, ENERGY, FORCES, MULTIPOLES, POLARIZABILITY
 
 Array = NDArray[np.float64]
@@ -130,7 +130,7 @@ def dipole_of_charges(frames: Sequence[Atoms]) -> float:
         if abs(rows[:, 0].sum()) < 0.1 * _CHARGED:
             total = rows[:, 0] @ (atoms.positions - atoms.positions.mean(0))
             if rows.shape[1] >= 4:
-                total = total + rows[:, 1:4].sum(0)[CARTESIAN_FROM_E3NN]
+                total = total + rows[:, 1:4].sum(0)[CARTESIAN_FROM_SPHERICAL]
             made.append(total[_mask(atoms)])
             labelled.append(_dipole(atoms)[_mask(atoms)])
     return _correlation(np.concatenate(labelled), np.concatenate(made))

@@ -10,7 +10,7 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import ArrayLike, NDArray
 
-from bench.labels.keys import CARTESIAN_FROM_E3NN, DIPOLE_MASK_KEY, TOTAL_CHARGE_KEY
+from bench.labels.keys import CARTESIAN_FROM_SPHERICAL, DIPOLE_MASK_KEY, TOTAL_CHARGE_KEY
 from bench.labels.quantities import DIPOLE, MULTIPOLES
 
 Array = NDArray[np.float64]
@@ -105,7 +105,7 @@ def deviations(atoms: Atoms) -> dict[str, float]:
     found = {"charge": abs(float(rows[:, 0].sum() - atoms.info[TOTAL_CHARGE_KEY]))}
     mask = np.reshape(np.asarray(atoms.info.get(DIPOLE_MASK_KEY, (0, 0, 0)), dtype=bool), 3)
     if DIPOLE.reference_key in atoms.info and mask.any() and rows.shape[1] >= 4:
-        total = rows[:, 0] @ atoms.positions + rows[:, 1:4].sum(0)[CARTESIAN_FROM_E3NN]
+        total = rows[:, 0] @ atoms.positions + rows[:, 1:4].sum(0)[CARTESIAN_FROM_SPHERICAL]
         off = np.abs(total - np.reshape(atoms.info[DIPOLE.reference_key], 3))
         found["dipole"] = float(off[mask].max())
     return found

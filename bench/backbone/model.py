@@ -30,7 +30,7 @@ from bench.backbone.radial import SILU_SCALE, Weight, radial_basis
 from bench.config.schema import ModelConfig
 from bench.data.adjacency import Places
 from bench.data.batch import Batch
-from bench.labels.keys import E3NN_FROM_CARTESIAN
+from bench.labels.keys import SPHERICAL_FROM_CARTESIAN
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ class Backbone(nn.Module):
         return NodeFeatures(
             energy=energy[rank].double(),
             scalars=scalars[rank].double(),
-            vectors=vectors[rank][..., E3NN_FROM_CARTESIAN].double(),
+            vectors=vectors[rank][..., SPHERICAL_FROM_CARTESIAN].double(),
         )
 
     def layer_features(self, batch: Batch) -> list[Tensor]:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from bench.density.constants import COULOMB_CONSTANT
 from bench.density.geometry import Geometry
-from bench.density.multipoles import to_e3nn
+from bench.density.multipoles import to_spherical
 
 _SERIES_BELOW = 0.1
 _SERIES_TERMS = 9
@@ -68,7 +68,7 @@ def _free_space_map(apart: Tensor, real: Tensor, spread: float, l_max: int) -> T
     radial = [prefactor * boys(t, n) / spread**n for n in range(2 * l_max + 1)]
     blocks = radial[0][..., None, None]  # [g, n, n, 1, 1]
     if l_max:
-        vector = to_e3nn(apart)  # [g, n, n, 3]
+        vector = to_spherical(apart)  # [g, n, n, 3]
         mixed = vector * radial[1][..., None]
         pairs = vector[..., :, None] * vector[..., None, :] * radial[2][..., None, None]
         dipoles = radial[1][..., None, None] * torch.eye(3).to(pairs) - pairs

@@ -1,8 +1,8 @@
 """Order, sums and applied potential of atomic multipoles.
 
 Multipoles of an atom are kept in graph-longrange's order (q, d_y, d_z, d_x), m = −1, 0, 1 of real
-spherical harmonics; anything called a dipole is Cartesian (x, y, z).  e3nn returns l = 1 in the
-order of its input, so a backbone that feeds it (x, y, z) gives (x, y, z) and needs ``to_e3nn``.
+spherical harmonics about z; anything called a dipole is Cartesian (x, y, z).  e3nn returns l = 1 in
+the order of its input, so what it makes of (x, y, z) needs ``to_spherical``.
 Flat vectors of a structure list atom 0's multipoles, then atom 1's.
 """
 
@@ -11,17 +11,17 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from bench.labels.keys import CARTESIAN_FROM_E3NN, E3NN_FROM_CARTESIAN
+from bench.labels.keys import CARTESIAN_FROM_SPHERICAL, SPHERICAL_FROM_CARTESIAN
 
 
 def to_cartesian(vectors: Tensor) -> Tensor:
     """[..., 3] from the multipoles' order (y, z, x) to (x, y, z)."""
-    return vectors[..., CARTESIAN_FROM_E3NN]
+    return vectors[..., CARTESIAN_FROM_SPHERICAL]
 
 
-def to_e3nn(vectors: Tensor) -> Tensor:
+def to_spherical(vectors: Tensor) -> Tensor:
     """[..., 3] from (x, y, z) to the multipoles' order (y, z, x)."""
-    return vectors[..., E3NN_FROM_CARTESIAN]
+    return vectors[..., SPHERICAL_FROM_CARTESIAN]
 
 
 def cell_centre(cell: Tensor) -> Tensor:
@@ -76,7 +76,7 @@ def linear_entries(value: Tensor, gradient: Tensor, mask: Tensor, l_max: int) ->
         The value on charges and the gradient, order (y, z, x), on dipoles; zero where padded.
     """
     real = mask.to(value.dtype)[..., None]  # [g, n, 1]
-    return per_entry(value[..., None] * real, to_e3nn(gradient) * real, l_max)
+    return per_entry(value[..., None] * real, to_spherical(gradient) * real, l_max)
 
 
 def per_entry(charge_part: Tensor, dipole_part: Tensor, l_max: int) -> Tensor:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from bench.density.constants import FIELD_CONSTANT
 from bench.density.geometry import Geometry
-from bench.density.multipoles import to_e3nn
+from bench.density.multipoles import to_spherical
 from bench.density.reciprocal import reciprocal_vectors
 
 
@@ -48,7 +48,7 @@ def plane_waves(geometry: Geometry) -> Waves:
     phase = vectors @ geometry.positions.transpose(1, 2)  # [g, k, n]
     real = geometry.mask[:, None].to(phase.dtype)  # [g, 1, n]
     return Waves(
-        vectors=to_e3nn(vectors),
+        vectors=to_spherical(vectors),
         square=square,
         strength=torch.where(geometry.k_mask, strength, 0.0),
         cosine=torch.cos(phase) * real,

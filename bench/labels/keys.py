@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-# e3nn keeps l = 1 as (y, z, x): cartesian = e3nn[..., CARTESIAN_FROM_E3NN], and back.
-CARTESIAN_FROM_E3NN = [2, 0, 1]
-E3NN_FROM_CARTESIAN = [1, 2, 0]
+# Multipoles keep l = 1 as (y, z, x), m = −1, 0, 1 of real spherical harmonics about z, as
+# graph-longrange does; cartesian = spherical[..., CARTESIAN_FROM_SPHERICAL], and back.  e3nn
+# returns l = 1 in the order of its input: (x, y, z) of (x, y, z).
+CARTESIAN_FROM_SPHERICAL = [2, 0, 1]
+SPHERICAL_FROM_CARTESIAN = [1, 2, 0]
 
 # What every structure must state, beside its labels.
 TOTAL_CHARGE_KEY = "total_charge"  # e

@@ -2,9 +2,11 @@
 
 Losses, metrics, logs, figures, units and the importer's mapping are made from it.  A quantity more
 is one row here, and the model that predicts it.  Conventions: energies in eV, lengths in Å, charges
-in e (positive where electrons are missing), multipoles in e3nn's order (q, d_y, d_z, d_x), dipoles
-and fields in Cartesian order (x, y, z), the electric field is the physical one that the system
-feels (energy −M·E).  Imports nothing heavy, so that ``bench list metrics`` answers at once.
+in e (positive where electrons are missing), multipoles in the order of real spherical harmonics
+(q, d_y, d_z, d_x), dipoles and fields in Cartesian order (x, y, z), the electric field is the
+physical one that the system feels (energy −M·E).
+
+Imports nothing heavy, so that ``bench list metrics`` answers at once.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ UNITS: dict[str, dict[str, float]] = {
 }
 VIRIAL, VASP = "eV", "kbar_vasp"
 BOUNDARIES = {"bulk": (True, True, True), "slab": (True, True, False), "open": (False,) * 3}
-ORDERS = ("e3nn", "cartesian")
+ORDERS = ("spherical", "cartesian")
 STATE = (TOTAL_CHARGE_KEY, "field", MULTIPLICITY_KEY)
 MAPPED = (*labels(), *STATE, *IDENTITY_KEYS)
 SIGNED = (*labels(), "field", TOTAL_CHARGE_KEY)
@@ -50,7 +50,7 @@ class Import:
     unit: dict[str, str] = key({}, "; ".join(f"{k}: {', '.join(v)}" for k, v in UNITS.items()))
     sign: dict[str, float] = key({}, f"-1 turns one of {', '.join(SIGNED)}")
     multipoles_order: str = key(
-        "e3nn", "e3nn: (q, d_y, d_z, d_x); cartesian: (q, d_x, d_y, d_z)", choices=ORDERS
+        "spherical", "spherical: (q, d_y, d_z, d_x); cartesian: (q, d_x, d_y, d_z)", choices=ORDERS
     )
     valid_fraction: float = key(
         0.1, "of the structures, where the file has no splits", least=0, most=1
@@ -70,7 +70,7 @@ class Stated:
         factors: file's value times this is ours, by name.
         signs: those that the user gave, by name.
         boundary: bulk, slab or open.
-        cartesian: whether the file's multipoles are (q, d_x, d_y, d_z) instead of e3nn's order.
+        cartesian: whether the file's multipoles are (q, d_x, d_y, d_z) instead of ours.
         virial: whether the stress is in eV and to be divided by the volume.
         vasp: whether six numbers of a stress are in VASP's order.
         values: values that the user gave for all structures: total_charge (e), field (V/Å along z).

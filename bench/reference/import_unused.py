@@ -14,9 +14,9 @@ from bench.audit.remarks import listed
 from bench.audit.sum_rules import deviations
 from bench.errors import BenchError
 from bench.labels.keys import (
-    CARTESIAN_FROM_E3NN,
-    E3NN_FROM_CARTESIAN,
+    CARTESIAN_FROM_SPHERICAL,
     MULTIPLICITY_KEY,
+    SPHERICAL_FROM_CARTESIAN,
     TOTAL_CHARGE_KEY,
 )
 from bench.labels.quantities import MULTIPOLES, labels
@@ -99,7 +99,7 @@ def other_order(frames: Sequence[Atoms], stated: Stated) -> list[str]:
         frames: with our keys.
         stated: what the user says of the file.
     """
-    turn = CARTESIAN_FROM_E3NN if stated.cartesian else E3NN_FROM_CARTESIAN
+    turn = CARTESIAN_FROM_SPHERICAL if stated.cartesian else SPHERICAL_FROM_CARTESIAN
     off = {"given": 0.0, "other": 0.0}
     for atoms in frames:
         found = deviations(atoms)

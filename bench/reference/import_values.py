@@ -15,10 +15,10 @@ from bench.data.checks import check_structure, numbers, shaped
 from bench.errors import BenchError
 from bench.labels.keys import (
     DIPOLE_MASK_KEY,
-    E3NN_FROM_CARTESIAN,
     ELECTRIC_FIELD_KEY,
     IDENTITY_KEYS,
     MULTIPLICITY_KEY,
+    SPHERICAL_FROM_CARTESIAN,
     TOTAL_CHARGE_KEY,
 )
 from bench.labels.quantities import DIPOLE, MULTIPOLES, POLARIZABILITY, STRESS, labels
@@ -145,7 +145,7 @@ def _multipoles(value: Array, count: int, stated: Stated, what: str) -> Array:
     charges = columns[:, :1] * np.sign(stated.factors["multipoles"])
     dipoles = columns[:, 1:4] * stated.factors["multipoles"]
     if columns.shape[1] > 1 and stated.cartesian:
-        dipoles = dipoles[:, E3NN_FROM_CARTESIAN]
+        dipoles = dipoles[:, SPHERICAL_FROM_CARTESIAN]
     return np.hstack([charges, dipoles])
 
 

@@ -1,5 +1,8 @@
+import numpy as np
 import pytest
 import torch
+from e3nn import o3
+from scipy.special import sph_harm_y
 
 from bench.density.coulomb import assemble
 from bench.density.multipoles import (
@@ -7,15 +10,36 @@ from bench.density.multipoles import (
     charge_entries,
     dipole,
     to_cartesian,
-    to_e3nn,
+    to_spherical,
 )
 from tests.density.batches import bulk, cluster, geometry, multipoles, slab
 
 
 def test_multipoles_keep_vectors_as_y_z_x() -> None:
     xyz = torch.tensor([1.0, 2.0, 3.0])
-    assert to_e3nn(xyz).tolist() == [2.0, 3.0, 1.0]
-    assert torch.equal(to_cartesian(to_e3nn(xyz)), xyz)
+    assert to_spherical(xyz).tolist() == [2.0, 3.0, 1.0]
+    assert torch.equal(to_cartesian(to_spherical(xyz)), xyz)
+
+
+def test_the_order_is_that_of_real_spherical_harmonics_about_z() -> None:
+    """m = −1, 0, 1 by scipy's complex ones with the phase of Condon and Shortley taken out."""
+    xyz = torch.randn(5, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    unit = xyz / xyz.norm(dim=1, keepdim=True)
+    polar, azimuth = unit[:, 2].acos().numpy(), torch.atan2(unit[:, 1], unit[:, 0]).numpy()
+    plus, zero = (sph_harm_y(1, m, polar, azimuth) for m in (1, 0))
+    real = np.stack([-(2**0.5) * plus.imag, zero.real, -(2**0.5) * plus.real], axis=1)
+    expected = (3 / (4 * np.pi)) ** 0.5 * to_spherical(unit)
+    np.testing.assert_allclose(real, expected.numpy(), rtol=0, atol=1e-12)
+
+
+def test_e3nn_keeps_the_order_of_its_input() -> None:
+    """So what it makes of (x, y, z) is Cartesian, and of (y, z, x) in the multipoles' order."""
+    xyz = torch.randn(5, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    for vectors in (xyz, to_spherical(xyz)):
+        harmonics = o3.spherical_harmonics(1, vectors, normalize=False, normalization="norm")
+        torch.testing.assert_close(harmonics, vectors, rtol=0, atol=1e-12)
+    turn = o3.rand_matrix().double()
+    torch.testing.assert_close(o3.Irreps("1o").D_from_matrix(turn), turn, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("l_max", [0, 1])

@@ -5,7 +5,7 @@ import pytest
 import yaml
 
 from bench.labels import keys
-from bench.labels.keys import CARTESIAN_FROM_E3NN, E3NN_FROM_CARTESIAN
+from bench.labels.keys import CARTESIAN_FROM_SPHERICAL, SPHERICAL_FROM_CARTESIAN
 from bench.labels.quantities import QUANTITIES, labels
 from bench.paths import shipped
 from tests.structures import cluster
@@ -16,14 +16,14 @@ CARDS = sorted(shipped("datasets").glob("*/card.yaml"))
 def test_orders_of_vectors_are_inverse():
     xyz = np.array([1.0, 2.0, 3.0])
     yzx = np.array([2.0, 3.0, 1.0])
-    assert np.array_equal(xyz[E3NN_FROM_CARTESIAN], yzx)
-    assert np.array_equal(yzx[CARTESIAN_FROM_E3NN], xyz)
+    assert np.array_equal(xyz[SPHERICAL_FROM_CARTESIAN], yzx)
+    assert np.array_equal(yzx[CARTESIAN_FROM_SPHERICAL], xyz)
 
 
 def test_atomic_multipoles_add_up_to_the_dipole_in_the_documented_order():
     atoms = cluster()
     charges, vectors = np.split(atoms.arrays["REF_multipoles"], [1], axis=1)
-    dipole = (charges * atoms.positions + vectors[:, CARTESIAN_FROM_E3NN]).sum(0)
+    dipole = (charges * atoms.positions + vectors[:, CARTESIAN_FROM_SPHERICAL]).sum(0)
     np.testing.assert_allclose(dipole, atoms.info["REF_dipole"], rtol=0, atol=1e-12)
 
 

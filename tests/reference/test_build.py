@@ -85,7 +85,7 @@ def test_only_metals_keep_their_fermi_level():
     assert levels == [0.5, None]
 
 
-def test_multipoles_are_stored_in_e3nn_order():
+def test_multipoles_are_stored_in_the_order_of_spherical_harmonics():
     atoms = slab()
     label = made_up_label(atoms)
     stored = labelled_frame(atoms, label).arrays["REF_multipoles"]

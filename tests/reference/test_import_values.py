@@ -98,7 +98,7 @@ def test_electrons_counted_positive_change_charges_and_dipoles():
 
 
 @pytest.mark.parametrize("columns", [1, 4, 9, 16])
-@pytest.mark.parametrize("order", ["e3nn", "cartesian"])
+@pytest.mark.parametrize("order", ["spherical", "cartesian"])
 def test_multipoles_of_any_length(columns, order):
     source = water(1)
     rows = np.arange(3.0 * columns).reshape(3, columns)
@@ -108,7 +108,7 @@ def test_multipoles_of_any_length(columns, order):
     if columns == 1:
         assert found.tolist() == rows.tolist()
     else:
-        places = [0, 1, 2, 3] if order == "e3nn" else [0, 2, 3, 1]
+        places = [0, 1, 2, 3] if order == "spherical" else [0, 2, 3, 1]
         assert found.tolist() == rows[:, places].tolist()
 
 
