@@ -18,19 +18,19 @@ from torch.nn.functional import pad, softplus
 from bench.config.schema import Mode, ModelConfig
 from bench.density.coulomb import Maps
 from bench.models.base import Density, Inputs
+from bench.models.bonds import BondMultipoles
 from bench.models.facts import TrainingFacts
-from bench.models.formal_charges import METALS, formal_charges
-from bench.models.heads import ScalarHead, VectorHead
-from bench.models.scf_response import FLOW_CUTOFF, POLARISABILITY, Flow, Response
+from bench.models.formal_charges import METALS
+from bench.models.heads import ScalarHead
+from bench.models.response import InsulatingResponse, Response
 from bench.models.self_consistent import SelfConsistentPoint
-from bench.models.split_charges import Transfer
 from bench.scf.problem import PotentialResponse, Rows
 
 SIGNS = (-1.0, 1.0, -1.0, 1.0)  # donors and acceptors
 METAL_LEVELS = (-0.5, 0.5, -1.5, 1.5)  # V, where training starts: states at the Fermi level
 GAP_LEVELS = (-7.0, 7.0, -9.0, 9.0)  # V, the same of other elements: none near it
 NUMBER = 0.3  # electrons
-WIDTH, MIN_WIDTH = 0.4, 0.05  # V
+MIN_WIDTH, MAX_WIDTH = 0.05, 0.4  # V, so narrow that a gap is one
 EDGE, EDGE_WIDTH, CONTINUUM = 12.0, 0.1, 0.05  # V, V, e/V: see ``States``
 
 
@@ -49,31 +49,26 @@ class ScfLevels(SelfConsistentPoint):
 
     recommended: ClassVar[Mode] = Mode.implicit
 
-    formal: Tensor  # [z] e
     signs: Tensor  # [k]
 
     def __init__(self, config: ModelConfig, facts: TrainingFacts, *, dtype: torch.dtype) -> None:
         super().__init__(config, facts, dtype=dtype)
         scalars, vectors = self.backbone.num_scalars, self.backbone.num_vectors
         elements, count = len(facts.elements), len(SIGNS)
-        self.register_buffer("formal", formal_charges(facts.elements, config.name))
         self.register_buffer("signs", torch.tensor(SIGNS, dtype=torch.float64))
         start = [METAL_LEVELS if z in METALS else GAP_LEVELS for z in facts.elements]
         levels = torch.tensor(start, dtype=torch.float64)
-        self.transfer = Transfer(scalars, cutoff=config.r_max, num_radial=config.num_bessel)
+        self.bonds = BondMultipoles(config, facts.elements, scalars, vectors)
+        self.response = InsulatingResponse(config, elements, scalars)
         self.level = ScalarHead(scalars, elements, outputs=count, offset=levels)
         self.number = ScalarHead(scalars, elements, outputs=count)
         self.width = ScalarHead(scalars, elements, outputs=count)
-        self.flow = Flow(scalars, cutoff=min(FLOW_CUTOFF, config.r_max))
-        self.polarisability, self.dipoles = None, None
-        if config.l_max > 0:
-            self.polarisability = ScalarHead(scalars, elements, outputs=1)
-            self.dipoles = VectorHead(vectors, outputs=1)
 
     def problem(self, inputs: Inputs) -> PotentialResponse:
         """p = p⁰ − K V − ∂ψ/∂V."""
         maps, local = inputs.maps, self.local_guess(inputs)
-        response, states = self.response(inputs), self.states(inputs)
+        response: Response = self.response(inputs.nodes, inputs.batch)
+        states = self.states(inputs)
 
         def answer(potential: Tensor, rows: Rows) -> Tensor:
             filled = states.charges(potential, rows)
@@ -92,36 +87,22 @@ class ScfLevels(SelfConsistentPoint):
 
     def local_guess(self, inputs: Inputs) -> Tensor:
         """p⁰: formal charges and what the edges carry, local dipoles."""
-        batch, nodes = inputs.batch, inputs.nodes
-        sender, receiver = batch.edge_index
-        carried = self.transfer(nodes.scalars, batch.edge_vectors(), batch.edge_index)
-        charges = batch.node_attrs.double() @ self.formal
-        charges = charges.index_add(0, receiver, carried).index_add(0, sender, -carried)[:, None]
-        parts = [charges] if self.dipoles is None else [charges, self.dipoles(nodes)[:, 0]]
-        return inputs.padded(torch.cat(parts, dim=1))
+        return inputs.padded(self.bonds(inputs.nodes, inputs.batch))
 
     def internal_energy(self, inputs: Inputs, density: Density) -> Tensor:
         """[g] (p⁰ − p)·V − ½ V·K V − ψ(V) in eV, stationary with ½ pᵀAp + v_app·p at Σq = Q."""
         assert density.fermi_level is not None
         p, maps = density.multipoles, inputs.maps
         potential = maps.potential(p) + maps.applied + density.fermi_level[:, None] * maps.charge
-        left = self.local_guess(inputs) - p - 0.5 * self.response(inputs)(potential)
+        response: Response = self.response(inputs.nodes, inputs.batch)
+        left = self.local_guess(inputs) - p - 0.5 * response(potential)
         return (left * potential).sum(1) - self.states(inputs).energy(potential)
-
-    def response(self, inputs: Inputs) -> Response:
-        """K: charge that flows between neighbours, polarisable atoms."""
-        nodes, batch = inputs.nodes, inputs.batch
-        local = torch.zeros_like(nodes.energy)[:, None]  # [n, 1]
-        if self.polarisability is not None:
-            gain = POLARISABILITY * softplus(self.polarisability(nodes, batch.node_attrs))
-            local = torch.cat([local, gain.expand(-1, 3)], dim=1)
-        return Response(inputs.padded(local), self.flow(nodes.scalars, batch))
 
     def states(self, inputs: Inputs) -> States:
         """The states of every atom, padded."""
         nodes, batch = inputs.nodes, inputs.batch
         number = NUMBER * softplus(self.number(nodes, batch.node_attrs))
-        width = MIN_WIDTH + WIDTH * softplus(self.width(nodes, batch.node_attrs))
+        width = MIN_WIDTH + (MAX_WIDTH - MIN_WIDTH) * self.width(nodes, batch.node_attrs).sigmoid()
         return States(
             sign=self.signs,
             level=batch.dense(self.level(nodes, batch.node_attrs)),

@@ -8,28 +8,26 @@ zeros here.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
-from torch.nn.functional import silu, softplus
+from torch import Tensor
+from torch.nn.functional import softplus
 
 from bench.config.schema import Ensemble, Mode, ModelConfig
 from bench.data.batch import Batch
 from bench.density.coulomb import Maps
 from bench.errors import BenchError
 from bench.models.base import Density, Inputs
+from bench.models.bonds import BondMultipoles
 from bench.models.facts import TrainingFacts
 from bench.models.formal_charges import METALS
-from bench.models.heads import MultipoleHead, ScalarHead
+from bench.models.heads import ScalarHead
+from bench.models.response import InsulatingResponse, Response
 from bench.models.self_consistent import SelfConsistentPoint
-from bench.models.split_charges import softmax
 from bench.scf.problem import Linear, Rows
 
-FLOW_CUTOFF = 3.0  # Å: bonds, hydrogen bonds and nearest metal neighbours
-POLARISABILITY = 0.1  # e Å²/V, of the order of a water molecule's
-FLOW = 0.05  # e/V
 SEA = 0.1  # e/V, where a metal's exchange with the Fermi sea starts
 MIN_SEA = 1e-2  # e/V: n·K n of a metal stays above this, or μ would be undetermined
 
@@ -55,15 +53,13 @@ class ScfResponse(SelfConsistentPoint):
     def __init__(self, config: ModelConfig, facts: TrainingFacts, *, dtype: torch.dtype) -> None:
         super().__init__(config, facts, dtype=dtype)
         scalars, vectors = self.backbone.num_scalars, self.backbone.num_vectors
-        elements, l_max = len(facts.elements), config.l_max
+        elements = len(facts.elements)
         metal = [float(config.metallic and number in METALS) for number in facts.elements]
         self.register_buffer("metal", torch.tensor(metal, dtype=torch.float64))
         self._refuse_fixed_fermi_level()
-        self.local = MultipoleHead(scalars, vectors, mean_charges=self.mean_charges, l_max=l_max)
-        self.spread = ScalarHead(scalars, elements, outputs=1)
-        self.flow = Flow(scalars, cutoff=min(FLOW_CUTOFF, config.r_max))
+        self.bonds = BondMultipoles(config, facts.elements, scalars, vectors, spreads=True)
+        self.insulating = InsulatingResponse(config, elements, scalars)
         self.sea = ScalarHead(scalars, elements, outputs=1) if any(metal) else None
-        self.polarisability = ScalarHead(scalars, elements, outputs=1) if l_max > 0 else None
 
     def density(self, inputs: Inputs, mode: Mode) -> Density:
         """The density; μ is NaN in insulators."""
@@ -92,14 +88,11 @@ class ScfResponse(SelfConsistentPoint):
         )
 
     def local_guess(self, inputs: Inputs) -> Tensor:
-        """p⁰: neutral in a metal, where μ brings the charge; of charge Q in an insulator."""
-        nodes, batch = inputs.nodes, inputs.batch
-        local = self.local(nodes, batch.node_attrs)  # [n, l]
-        carried = torch.where(self.is_metal(batch), 0.0, batch.total_charge)
-        missing = carried - batch.per_structure(local[:, 0])
-        weights = softmax(self.spread(nodes, batch.node_attrs)[:, 0], batch)
-        charges = local[:, 0] + weights * missing[batch.structure]
-        return inputs.padded(torch.cat([charges[:, None], local[:, 1:]], dim=1))
+        """p⁰: of the formal charges' in a metal, where μ brings the rest; of Q in an insulator."""
+        batch = inputs.batch
+        formal = batch.per_structure(self.bonds.formal_of(batch))
+        carried = torch.where(self.is_metal(batch), formal, batch.total_charge)
+        return inputs.padded(self.bonds(inputs.nodes, batch, total_charge=carried))
 
     def internal_energy(self, inputs: Inputs, density: Density) -> Tensor:
         """[g] (p⁰ − p)·V − ½ V·K V, at the solution ½ V·K V.
@@ -117,15 +110,12 @@ class ScfResponse(SelfConsistentPoint):
 
     def response(self, inputs: Inputs) -> Response:
         """K of the batch."""
-        nodes, batch = inputs.nodes, inputs.batch
-        local = torch.zeros_like(nodes.energy)[:, None]  # [n, 1]
+        nodes, batch, sea = inputs.nodes, inputs.batch, None
         if self.sea is not None:
             sea = MIN_SEA + SEA * softplus(self.sea(nodes, batch.node_attrs))
-            local = sea * (batch.node_attrs.double() @ self.metal)[:, None]
-        if self.polarisability is not None:
-            gain = POLARISABILITY * softplus(self.polarisability(nodes, batch.node_attrs))
-            local = torch.cat([local, gain.expand(-1, 3)], dim=1)
-        return Response(inputs.padded(local), self.flow(nodes.scalars, batch))
+            sea = sea * (batch.node_attrs.double() @ self.metal)[:, None]
+        response: Response = self.insulating(nodes, batch, sea=sea)
+        return response
 
     def is_metal(self, batch: Batch) -> Tensor:
         """[g] bool, structures that exchange charge with a Fermi sea."""
@@ -140,61 +130,3 @@ class ScfResponse(SelfConsistentPoint):
                 f"{', '.join(map(str, self.facts.elements))}.",
                 "Keep model.ensemble=constant_charge, or use a system with a metal.",
             )
-
-
-@dataclass(frozen=True)
-class Response:
-    """K, symmetric and positive semidefinite: local on each atom, and between atoms' charges.
-
-    Attributes:
-        local: [g, m] diagonal: 1/V of the Fermi sea on charges (e/V), polarisability on dipoles.
-        flow: [g, n, n] graph Laplacian of the charge flow in e/V; rows and columns sum to zero.
-    """
-
-    local: Tensor
-    flow: Tensor
-
-    def __call__(self, values: Tensor, rows: Rows = slice(None)) -> Tensor:
-        """K V [g, m, ...] of potentials [g, m, ...] of the structures ``rows``."""
-        local, flow = self.local[rows], self.flow[rows]
-        local = local.reshape(local.shape + (1,) * (values.ndim - 2))
-        atoms = (len(values), flow.shape[1], -1, *values.shape[2:])
-        answer = (local * values).reshape(atoms)
-        potentials = values.reshape(atoms)[:, :, 0]  # [g, n, ...]
-        carried = torch.einsum("gij,gj...->gi...", flow, potentials)
-        charges = answer[:, :, :1] + carried[:, :, None]
-        return torch.cat([charges, answer[:, :, 1:]], dim=2).flatten(1, 2)
-
-
-class Flow(nn.Module):
-    """Conductances t_ij > 0 of near-neighbour edges: charge t_ij (V_j − V_i) flows from j to i.
-
-    Every pair of images is an edge of its own; an atom's own image has the same potential, and
-    nothing flows.
-
-    Args:
-        num_scalars: invariant features per atom.
-        cutoff: in Å, where the conductance and its first two derivatives vanish.
-    """
-
-    def __init__(self, num_scalars: int, *, cutoff: float) -> None:
-        super().__init__()
-        self.cutoff, width = cutoff, 16
-        self.end = nn.Linear(num_scalars, width, dtype=torch.float64)
-        self.length = nn.Linear(1, width, bias=False, dtype=torch.float64)
-        self.out = nn.Linear(width, 1, dtype=torch.float64)
-
-    def forward(self, scalars: Tensor, batch: Batch) -> Tensor:
-        """[g, n, n] Laplacian in e/V from scalars [atoms, s]; zero where padded."""
-        sender, receiver = batch.edge_index
-        length = torch.linalg.vector_norm(batch.edge_vectors(), dim=1, keepdim=True) / self.cutoff
-        ends = self.end(scalars)
-        hidden = silu(ends[sender] + ends[receiver] + self.length(length))  # same both ways
-        envelope = (1 - length.square()).clamp(min=0) ** 3
-        flow = (FLOW * envelope * softplus(self.out(hidden)))[:, 0]  # [e]
-        largest = int(batch.num_atoms.max())
-        between = flow.new_zeros(batch.num_structures, largest, largest)
-        place = (batch.structure[sender], batch.slot[receiver], batch.slot[sender])
-        between = between.index_put(place, flow, accumulate=True)  # an edge is there both ways
-        laplacian: Tensor = torch.diag_embed(between.sum(2)) - between
-        return laplacian

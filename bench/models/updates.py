@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from bench.data.batch import Batch
+from bench.models.edges import between_atoms, envelope
 
 NETWORK_WIDTH = 16
 STEPS = 4  # saturating terms per charge
@@ -135,15 +136,9 @@ class NeighbourAverage(nn.Module):
 
     def matrix(self, batch: Batch, scalars: Tensor) -> Tensor:
         """[g, n, n] weights from the scalars [atoms, s] of the batch."""
-        sender, receiver = batch.edge_index
         reach = torch.linalg.vector_norm(batch.edge_vectors(), dim=1) / self.r_max
-        cutoff = (1 - reach.square()).clamp(min=0.0) ** 3  # two continuous derivatives
-        weights: Tensor = softplus(self.weight(scalars))[sender, 0]
-        weights = weights * cutoff / self.avg_num_neighbors
-        largest = int(batch.num_atoms.max())
-        matrix = weights.new_zeros(batch.num_structures, largest, largest)
-        place = (batch.structure[sender], batch.slot[receiver], batch.slot[sender])
-        return matrix.index_put(place, weights, accumulate=True)
+        weights: Tensor = softplus(self.weight(scalars))[batch.edge_index[0], 0]
+        return between_atoms(weights * envelope(reach) / self.avg_num_neighbors, batch)
 
     @staticmethod
     def extend(matrix: Tensor, features: Tensor, *, widths: int) -> Tensor:

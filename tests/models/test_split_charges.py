@@ -10,7 +10,7 @@ import torch
 from bench.errors import BenchError
 from bench.models.base import build_point
 from bench.models.facts import gather_facts
-from bench.models.split_charges import SplitCharges, Transfer
+from bench.models.split_charges import SplitCharges
 from tests.models.test_points import batch_of, build, tiny_config
 from tests.rounding import rounding
 from tests.structures import bulk, cluster, labelled, slab
@@ -23,7 +23,7 @@ def model() -> SplitCharges:
     point = build("split_charges")
     assert isinstance(point, SplitCharges)
     with torch.no_grad():
-        point.transfer.out.weight.mul_(300)  # tenths of an electron per bond
+        point.bonds.transfer.out.weight.mul_(300)  # tenths of an electron per bond
     return point
 
 
@@ -108,24 +108,6 @@ def test_added_charge_is_split_by_positive_weights(model: SplitCharges) -> None:
     assert weights.min() > 0 and float(weights.sum()) == pytest.approx(1, abs=exact)
     assert float(weights.max() - weights.min()) > 1e-4
     torch.testing.assert_close(charges[2] - charges[0], 3 * weights, rtol=0, atol=exact)
-
-
-def test_transfer_vanishes_smoothly_at_the_cutoff() -> None:
-    torch.manual_seed(0)
-    transfer = Transfer(5, cutoff=3.0, num_radial=4)
-    scalars = torch.randn(2, 5, dtype=torch.float64)
-    edges = torch.tensor([[0], [1]])
-
-    def carried(x: torch.Tensor) -> torch.Tensor:
-        return transfer(scalars, torch.stack([x, 0 * x, 0 * x])[None], edges)[0]
-
-    near = torch.tensor(3.0 - 1e-4, dtype=torch.float64, requires_grad=True)
-    value = carried(near)
-    (slope,) = torch.autograd.grad(value, near, create_graph=True)
-    (curvature,) = torch.autograd.grad(slope, near)
-    assert 0 < abs(float(value)) < 1e-11 and abs(float(slope)) < 1e-7
-    assert abs(float(curvature)) < 1e-2
-    assert float(carried(torch.tensor(3.1, dtype=torch.float64))) == 0.0
 
 
 def test_charges_alone() -> None:

@@ -16,7 +16,7 @@ RESPONSES = {
     "scf_fixed_point": "gains.offset",
     "scf_fixed_point-mlp": "nonlinear.steepness",
     "scf_levels": "number.offset",
-    "scf_response": "polarisability.offset",
+    "scf_response": "insulating.polarisability.offset",
 }
 
 

@@ -1,0 +1,155 @@
+"""Local linear responses to the potential: symmetric, positive, and blind to a uniform shift.
+
+K = CᵀC from rows that see what an insulator answers: gradients and differences of the potential.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import silu, softplus
+
+from bench.config.schema import ModelConfig
+from bench.data.batch import Batch
+from bench.density.multipoles import to_e3nn
+from bench.models.backbone import NodeFeatures
+from bench.models.edges import EdgeHead, between_atoms, envelope
+from bench.models.heads import ScalarHead
+
+FLOW_CUTOFF = 3.0  # Å: bonds, hydrogen bonds and nearest metal neighbours
+POLARISABILITY = 0.1  # e Å²/V, of the order of a water molecule's
+FLOW = 0.05  # e/V
+ROWS = 4  # vectors per atom that see the potential around it
+ROW_SCALE = 0.3  # √(e Å²/V), so that its square is of the order of a polarisability
+REACH = 1.0  # Å, the length of a dipole that charge moved between two atoms makes
+
+
+@dataclass(frozen=True)
+class Response:
+    """K, symmetric and positive semidefinite.
+
+    Attributes:
+        local: [g, m] diagonal: 1/V of the Fermi sea on charges (e/V), polarisability on dipoles.
+        flow: [g, n, n] graph Laplacian of the charge flow in e/V; rows and columns sum to zero.
+        around: what each atom sees of the potential around it; None without.
+    """
+
+    local: Tensor
+    flow: Tensor
+    around: Around | None = None
+
+    def __call__(self, values: Tensor, rows: Tensor | slice = slice(None)) -> Tensor:
+        """K V [g, m, ...] of potentials [g, m, ...] of the structures ``rows``."""
+        local, flow = self.local[rows], self.flow[rows]
+        local = local.reshape(local.shape + (1,) * (values.ndim - 2))
+        atoms = (len(values), flow.shape[1], -1, *values.shape[2:])
+        answer = (local * values).reshape(atoms)
+        potentials = values.reshape(atoms)[:, :, 0]  # [g, n, ...]
+        carried = torch.einsum("gij,gj...->gi...", flow, potentials)
+        charges = answer[:, :, :1] + carried[:, :, None]
+        answer = torch.cat([charges, answer[:, :, 1:]], dim=2)
+        if self.around is not None:
+            answer = answer + self.around(values.reshape(atoms), rows)
+        return answer.flatten(1, 2)
+
+
+@dataclass(frozen=True)
+class Around:
+    """CᵀC of vectors S_ik = a_ik ∇V_i + Σ_j c_ijk r̂_ij (V_j − V_i) of every atom.
+
+    A vector moves charge between an atom's neighbours and polarises the atom at once: each answers
+    what the other sees, as far as the edges reach twice.
+
+    Attributes:
+        charges: [g, n, n, k, 3] c r̂, atom i's view (row) of the potential at j; rows sum to zero.
+        gradients: [g, n, k] a.
+    """
+
+    charges: Tensor
+    gradients: Tensor
+
+    def __call__(self, values: Tensor, rows: Tensor | slice) -> Tensor:
+        """[g, n, l, ...] of potentials and gradients [g, n, l, ...]."""
+        charges, gradients = self.charges[rows], self.gradients[rows]
+        seen = torch.einsum("gijkx,gj...->gikx...", charges, values[:, :, 0])
+        slopes = values[:, :, 1:]  # [g, n, 3 or 0, ...]
+        if slopes.shape[2] == 0:
+            return torch.einsum("gijkx,gikx...->gj...", charges, seen)[:, :, None]
+        seen = seen + torch.einsum("gik,gix...->gikx...", gradients, slopes)
+        moved = torch.einsum("gijkx,gikx...->gj...", charges, seen)[:, :, None]
+        return torch.cat([moved, torch.einsum("gik,gikx...->gix...", gradients, seen)], dim=2)
+
+
+class InsulatingResponse(nn.Module):
+    """K from node features; nothing in it answers a uniform shift of the potential.
+
+    Args:
+        config: cutoff, Bessel functions, multipoles.
+        num_elements: chemical elements.
+        num_scalars: invariant features per atom.
+    """
+
+    def __init__(self, config: ModelConfig, num_elements: int, num_scalars: int) -> None:
+        super().__init__()
+        self.flow = Flow(num_scalars, cutoff=min(FLOW_CUTOFF, config.r_max))
+        self.reach = EdgeHead(
+            num_scalars, cutoff=config.r_max, num_radial=config.num_bessel, outputs=ROWS
+        )
+        self.polarisability, self.gradient = None, None
+        if config.l_max > 0:
+            self.polarisability = ScalarHead(num_scalars, num_elements, outputs=1)
+            self.gradient = ScalarHead(num_scalars, num_elements, outputs=ROWS, offset=0.5)
+
+    def forward(self, nodes: NodeFeatures, batch: Batch, *, sea: Tensor | None = None) -> Response:
+        """K of the batch, with each atom's exchange with a Fermi sea [n, 1] in e/V, if there is."""
+        local = torch.zeros_like(nodes.energy)[:, None] if sea is None else sea
+        gradients = local.new_zeros(len(local), ROWS)
+        if self.polarisability is not None and self.gradient is not None:
+            gain = POLARISABILITY * softplus(self.polarisability(nodes, batch.node_attrs))
+            local = torch.cat([local, gain.expand(-1, 3)], dim=1)
+            gradients = ROW_SCALE * self.gradient(nodes, batch.node_attrs)
+        around = Around(self._around(nodes, batch), batch.dense(gradients))
+        return Response(batch.dense(local).flatten(1), self.flow(nodes.scalars, batch), around)
+
+    def _around(self, nodes: NodeFeatures, batch: Batch) -> Tensor:
+        """[g, n, n, k, 3] c r̂ in √(e/V), order (y, z, x)."""
+        vectors = batch.edge_vectors()  # [e, 3]
+        strength = self.reach(nodes.scalars, vectors, batch.edge_index)  # [e, k]
+        unit = vectors / torch.linalg.vector_norm(vectors, dim=1, keepdim=True)
+        # an edge's vector points from its sender j to the receiver i, which looks back
+        looks = -to_e3nn(unit)
+        rows = between_atoms(ROW_SCALE / REACH * strength[:, :, None] * looks[:, None], batch)
+        own = torch.eye(rows.shape[1], dtype=rows.dtype, device=rows.device)[:, :, None, None]
+        return rows - own * rows.sum(2, keepdim=True)
+
+
+class Flow(nn.Module):
+    """Conductances t_ij > 0 of near-neighbour edges: charge t_ij (V_j − V_i) flows from j to i.
+
+    Every pair of images is an edge of its own; an atom's own image has the same potential, and
+    nothing flows.
+
+    Args:
+        num_scalars: invariant features per atom.
+        cutoff: in Å, where the conductance and its first two derivatives vanish.
+    """
+
+    def __init__(self, num_scalars: int, *, cutoff: float) -> None:
+        super().__init__()
+        self.cutoff, width = cutoff, 16
+        self.end = nn.Linear(num_scalars, width, dtype=torch.float64)
+        self.length = nn.Linear(1, width, bias=False, dtype=torch.float64)
+        self.out = nn.Linear(width, 1, dtype=torch.float64)
+
+    def forward(self, scalars: Tensor, batch: Batch) -> Tensor:
+        """[g, n, n] Laplacian in e/V from scalars [atoms, s]; zero where padded."""
+        sender, receiver = batch.edge_index
+        length = torch.linalg.vector_norm(batch.edge_vectors(), dim=1, keepdim=True) / self.cutoff
+        ends = self.end(scalars)
+        hidden = silu(ends[sender] + ends[receiver] + self.length(length))  # same both ways
+        flow = (FLOW * envelope(length) * softplus(self.out(hidden)))[:, 0]  # [e]
+        between = between_atoms(flow, batch)  # an edge is there both ways
+        laplacian: Tensor = torch.diag_embed(between.sum(2)) - between
+        return laplacian
