@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from e3nn import o3
 from torch import Tensor, nn
-from torch.nn.functional import silu
+from torch.nn.functional import pad, silu
 
 from bench.backbone.coupling import component_degrees
 from bench.backbone.layers import (
@@ -115,10 +115,16 @@ class Backbone(nn.Module):
         self.num_scalars = depth * sizes.channels
         self.num_vectors = sum(degree > 0 for degree in out) * sizes.channels
 
-    def forward(self, batch: Batch) -> NodeFeatures:
-        """Site energies and features of every atom."""
+    def forward(self, batch: Batch, outside: Tensor | None = None) -> NodeFeatures:
+        """Site energies and features of every atom.
+
+        Args:
+            batch: the structures.
+            outside: [n, 4, c] scalars and Cartesian vectors of what acts on an atom beside its
+                neighbours, added to their messages in every layer.
+        """
         rank = batch.neighbours.rank
-        layers = self.layer_features(batch)
+        layers = self.layer_features(batch, outside)
         energies = [
             readout(features[:, 0]) for readout, features in zip(self.readouts, layers)
         ]  # [n]
@@ -132,14 +138,20 @@ class Backbone(nn.Module):
             vectors=vectors[rank][..., SPHERICAL_FROM_CARTESIAN].double(),
         )
 
-    def layer_features(self, batch: Batch) -> list[Tensor]:
+    def layer_features(self, batch: Batch, outside: Tensor | None = None) -> list[Tensor]:
         """[n, (l_max + 1)², c] features after each layer; atoms are sorted by element."""
         around, counts = self._surroundings(batch), batch.neighbours.counts
-        features = self.products[0](self.interactions[0](self.node_embedding(), around), counts)
+        components = (self.config.angular_l_max + 1) ** 2
+        acting: Tensor | float = 0.0
+        if outside is not None:
+            sorted_ = outside[batch.neighbours.order][:, :components]
+            acting = pad(sorted_, (0, 0, 0, components - sorted_.shape[1]))
+        message = self.interactions[0](self.node_embedding(), around)
+        features = self.products[0](message + acting, counts)
         layers = [features]
         for interaction, product in zip(self.interactions[1:], self.products[1:]):
             message, kept = interaction(features, around)
-            features = product(message, counts) + kept
+            features = product(message + acting, counts) + kept
             layers.append(features)
         return layers
 

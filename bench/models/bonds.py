@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from bench.backbone.model import NodeFeatures
 from bench.config.schema import ModelConfig
 from bench.data.batch import Batch
-from bench.models.backbone import NodeFeatures
 from bench.models.edges import EdgeHead, softmax
 from bench.models.formal_charges import formal_charges
 from bench.models.heads import ScalarHead, VectorHead

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import silu, softplus
 
+from bench.backbone.model import NodeFeatures
 from bench.config.schema import ModelConfig
 from bench.data.batch import Batch
 from bench.density.multipoles import to_e3nn
-from bench.models.backbone import NodeFeatures
 from bench.models.edges import EdgeHead, between_atoms, envelope
 from bench.models.heads import ScalarHead
 

@@ -25,28 +25,35 @@ from bench.probes.subject import Subject, bare_batch, coulomb_maps
 DISTANCE = 20.0  # Å, beyond what any backbone sees
 INTEGER_BAR = 0.01  # e
 FORCE_BAR = 0.01  # of the force between unit charges
+MISSING_BAR = 0.1  # the same, of a point that says nothing of charges
 
 
 def dissociation(subject: Subject) -> Observed:
-    """The anion's charge, and the force on it against that between the predicted multipoles."""
-    subject.needs("multipoles")
+    """The anion's charge, and the force on it against that between the predicted multipoles.
+
+    Of a point without a density the force alone, against that between whole charges.
+    """
     atoms, anion = ion_pair(subject.elements, DISTANCE)
     prediction = subject.predict(atoms)
-    assert prediction.multipoles is not None and prediction.forces is not None
-    charge = float(prediction.multipoles[anion, 0].sum())
-    force = float(prediction.forces[anion, 2].sum())
-    coulomb = coulomb_force(atoms, anion, prediction.multipoles, width=subject.smearing_width)
-    error = abs(force - coulomb) * DISTANCE**2 / COULOMB_CONSTANT
-    cation = atoms[~anion].get_chemical_formula()
-    return Observed(
-        f"{cation} and {atoms[anion].get_chemical_formula()}, {DISTANCE:g} Å apart",
-        [
+    assert prediction.forces is not None
+    force, unit = float(prediction.forces[anion, 2].sum()), COULOMB_CONSTANT / DISTANCE**2
+    measurements = [Measurement("force on the anion", 1000 * force, "meV/Å")]
+    if "multipoles" in subject.predicts:
+        assert prediction.multipoles is not None
+        charge = float(prediction.multipoles[anion, 0].sum())
+        coulomb = coulomb_force(atoms, anion, prediction.multipoles, width=subject.smearing_width)
+        measurements += [
             Measurement("charge of the anion", charge, "e"),
             Measurement("fractional charge", abs(charge - round(charge)), "e", INTEGER_BAR),
-            Measurement("force on the anion", 1000 * force, "meV/Å"),
-            Measurement("error of Coulomb's law", error, "e²", FORCE_BAR),
-        ],
-    )
+            Measurement("error of Coulomb's law", abs(force - coulomb) / unit, "e²", FORCE_BAR),
+        ]
+    else:
+        squared = 1.0 if "H" in subject.elements else 4.0  # of the ions' formal charges
+        missing = abs(squared + force / unit)
+        measurements.append(Measurement("missing attraction of ions", missing, "e²", MISSING_BAR))
+    cation = atoms[~anion].get_chemical_formula()
+    formulas = f"{cation} and {atoms[anion].get_chemical_formula()}"
+    return Observed(f"{formulas}, {DISTANCE:g} Å apart", measurements)
 
 
 def coulomb_force(

@@ -13,28 +13,40 @@ _NOT_STATIONARY = "its energy is not stationary in the density: charge that move
 _FREE_CHARGE = "charges are read off each atom's environment, and nothing makes ions whole"
 _SHIFT = "what its charges lack of the total charge is spread over all atoms, however far apart"
 _FEW_UPDATES = "its few updates of the field do not reach self-consistency"
+_SHORT = "atoms feel each other within the reach of their features alone"
+_TOLD = "the total charge is told to every atom of a structure, however far from where it sits"
+_ONE_LEVEL = "charge flows until one Fermi level holds in a structure, however far apart its parts"
 
 EXPECTED: dict[str, dict[str, str]] = {
+    "short_range": {"missing attraction of ions": _SHORT},
+    "global_embedding": {
+        "missing attraction of ions": _SHORT,
+        "energy of a bystander": _TOLD,
+    },
+    "les": {"missing attraction of ions": _FREE_CHARGE},
     "fixed_charge": {"unscreened potential": _NO_RESPONSE},
     "local_charges": {"fractional charge": _FREE_CHARGE, "unscreened potential": _NO_RESPONSE},
     "split_charges": {"unscreened potential": _NO_RESPONSE},
     "scf_qeq": {
         "fractional charge": _QEQ_FRACTION,
         "chain exponent": _CONDUCTOR.format("QEq"),
+        "energy of a bystander": _ONE_LEVEL,
     },
     "scf_energy_functional": {
         "fractional charge": _QEQ_FRACTION,
         "chain exponent": _CONDUCTOR.format("the functional"),
+        "energy of a bystander": _ONE_LEVEL,
     },
     "scf_fixed_point": {
         "fractional charge": "one Fermi level for all atoms moves fractions between distant ions",
         "chain exponent": _CONDUCTOR.format("the map"),
+        "energy of a bystander": _ONE_LEVEL,
         "error of Coulomb's law": _NOT_STATIONARY,
         "dipole against −dE/dfield": _NOT_VARIATIONAL,
     },
-    "scf_response": {"fractional charge": _SHIFT},
     "polar": {
         "fractional charge": _SHIFT,
+        "energy of a bystander": _SHIFT,
         "chain exponent": "each charge follows the potential where it is, as in a conductor",
         "unscreened potential": _FEW_UPDATES,
         "error of Coulomb's law": _NOT_STATIONARY,

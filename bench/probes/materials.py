@@ -149,6 +149,14 @@ def water_pair(elements: frozenset[str]) -> ase.Atoms:
     return state(first + second)
 
 
+def neutral_molecule(elements: frozenset[str]) -> ase.Atoms:
+    """Water where there is hydrogen, linear SiO2 where there is silicon, in open boundaries."""
+    if {"H", "O"} <= elements:
+        return state(molecule("H2O"))
+    _need(elements, "O Si", "molecule")
+    return state(ase.Atoms("OSiO", [[0, 0, -1.51], [0, 0, 0], [0, 0, 1.51]]))
+
+
 def shaken(atoms: ase.Atoms, *, amplitude: float = 0.05) -> ase.Atoms:
     """A copy with random displacements in Å, always the same: no force vanishes by symmetry."""
     copy = atoms.copy()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bench.probes import (
+    bystander,
     chain,
     derivative,
     dissociation,
@@ -23,6 +24,7 @@ PROBES = {
         supercells,
         vacuum,
         zero_field,
+        bystander,
         starts,
         drift,
         dissociation,

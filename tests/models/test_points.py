@@ -16,6 +16,7 @@ __all__ = ["POINTS", "batch_of", "build", "tiny_config"]
 
 POINTS: dict[str, dict[str, object]] = {
     "short_range": {},
+    "global_embedding": {},
     "fixed_charge": {"l_max": 0},
     "local_charges": {},
     "les": {},

@@ -10,7 +10,7 @@ import torch
 from bench.density.constants import COULOMB_CONSTANT
 from bench.probes.dissociation import DISTANCE, PROBE, coulomb_force, dissociation
 from bench.probes.materials import state
-from bench.probes.result import NotApplicable, Verdict
+from bench.probes.result import Verdict
 from tests.probes.toys import prediction, toy, value
 
 
@@ -58,6 +58,16 @@ def test_the_expected_force_includes_dipoles():
     assert found == pytest.approx(COULOMB_CONSTANT * powers, rel=1e-12)
 
 
-def test_a_point_without_a_density_is_not_asked():
-    with pytest.raises(NotApplicable, match="toy predicts no multipoles"):
-        dissociation(toy(ions(1.0, force=0.0), predicts=frozenset()))
+@pytest.mark.parametrize(
+    ("point", "force", "missing", "verdict"),
+    [
+        ("toy", -1.0, 0.0, "pass"),
+        ("short_range", 0.0, 1.0, "finding"),
+        ("polar", 0.0, 1.0, "fail"),
+    ],
+)
+def test_a_point_without_a_density_is_asked_for_the_force_alone(point, force, missing, verdict):
+    result = PROBE.run(toy(ions(1.0, force=force), point=point, predicts=frozenset()))
+    assert result.verdict.value == verdict
+    assert value(result, "missing attraction of ions") == pytest.approx(missing, abs=1e-12)
+    assert "charge of the anion" not in [m.name for m in result.measurements]

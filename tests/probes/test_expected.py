@@ -39,6 +39,8 @@ def test_only_energies_that_are_not_variational_are_excused_from_derivatives(mea
         ("scf_levels", "unscreened potential"),
         ("scf_levels", "fractional charge"),
         ("scf_qeq", "unscreened potential"),
+        ("scf_response", "fractional charge"),
+        ("scf_levels", "energy of a bystander"),
         ("fixed_charge", "fractional charge"),
         ("split_charges", "fractional charge"),
         ("short_range", "chain exponent"),

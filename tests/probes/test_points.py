@@ -85,6 +85,27 @@ def test_formal_charges_stay_whole(name):
     assert value(result, "charge of the anion") == pytest.approx(-1.0, abs=1e-12)
 
 
-@pytest.mark.parametrize("probe", ["dissociation", "chain", "screening", "zero field", "starts"])
+@pytest.mark.parametrize("probe", ["chain", "screening", "zero field", "starts", "bystander"])
 def test_short_range_has_no_density_to_probe(probe):
     assert probed("short_range", probe).verdict is Verdict.not_applicable
+
+
+@pytest.mark.parametrize("name", ["short_range", "global_embedding"])
+def test_distant_ions_do_not_attract_without_electrostatics(name):
+    result = probed(name, "dissociation")
+    assert result.verdict is Verdict.finding
+    assert value(result, "missing attraction of ions") == pytest.approx(1.0, abs=1e-12)
+
+
+def test_a_distant_molecule_notices_a_charge_that_every_atom_is_told():
+    result = probed("global_embedding", "bystander")
+    assert result.verdict is Verdict.finding
+    assert value(result, "energy of a bystander") > 0.05
+
+
+@pytest.mark.parametrize("name", ["split_charges", "scf_response", "scf_levels"])
+def test_charges_that_bonds_carry_are_conserved_where_they_are(name):
+    ions, molecule = probed(name, "dissociation"), probed(name, "bystander")
+    assert ions.verdict is molecule.verdict is Verdict.passed
+    assert value(ions, "charge of the anion") == pytest.approx(-1.0, abs=1e-3)
+    assert value(molecule, "energy of a bystander") < 1e-3
