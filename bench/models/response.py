@@ -22,8 +22,8 @@ FLOW_CUTOFF = 3.0  # Å: bonds, hydrogen bonds and nearest metal neighbours
 POLARISABILITY = 0.1  # e Å²/V, of the order of a water molecule's
 FLOW = 0.05  # e/V
 ROWS = 4  # vectors per atom that see the potential around it
-ROW_SCALE = 0.3  # √(e Å²/V), so that its square is of the order of a polarisability
-REACH = 1.0  # Å, the length of a dipole that charge moved between two atoms makes
+ROW_SCALE = 0.1  # √(e Å²/V): rows start with a tenth of the other responses
+REACH = 3.0  # Å, the length of a dipole that charge moved between two atoms makes
 
 
 @dataclass(frozen=True)
