@@ -9,8 +9,11 @@ import pytest
 import torch
 
 from bench.models.global_embedding import GlobalEmbedding
-from tests.models.test_points import ANY_ROTATION, batch_of, build, energy, turned
+from bench.testing.small import energy, orthogonal_matrices, turned
+from tests.models.test_points import batch_of, build
 from tests.structures import bulk, cluster, slab
+
+_, ANY_ROTATION = orthogonal_matrices()["cluster-rotated"]
 
 
 @cache

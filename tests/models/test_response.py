@@ -10,8 +10,11 @@ from torch import Tensor
 
 from bench.models.base import Point
 from bench.models.response import ROWS, Around, InsulatingResponse, Response
-from tests.models.test_points import ANY_ROTATION, batch_of, build, turned
+from bench.testing.small import orthogonal_matrices, turned
+from tests.models.test_points import batch_of, build
 from tests.structures import bulk, cluster, slab
+
+_, ANY_ROTATION = orthogonal_matrices()["cluster-rotated"]
 
 
 def response_of(
