@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from bench.config.schema import Mode, ModelConfig
 from bench.data.batch import Batch
-from bench.models.base import Density, Inputs, Point
+from bench.models.base import UNROLLING, Density, Inputs, Point, Unrolling
 from bench.models.facts import TrainingFacts
 from bench.models.prediction import Prediction
 
@@ -50,7 +50,13 @@ class GlobalEmbedding(Point):
         raise NotImplementedError("global_embedding has no density")
 
     def predict(
-        self, batch: Batch, mode: Mode, *, training: bool = False, report_response: bool = False
+        self,
+        batch: Batch,
+        mode: Mode,
+        *,
+        training: bool = False,
+        unrolling: Unrolling = UNROLLING,
+        report_response: bool = False,
     ) -> Prediction:
         """Energy, and the dipole as its derivative."""
         with torch.enable_grad():
