@@ -14,7 +14,7 @@ from torch.nn.functional import silu, softplus
 from bench.backbone.model import NodeFeatures
 from bench.config.schema import ModelConfig
 from bench.data.batch import Batch
-from bench.density.multipoles import to_e3nn
+from bench.density.multipoles import to_spherical
 from bench.models.edges import EdgeHead, between_atoms, envelope
 from bench.models.heads import ScalarHead
 
@@ -119,7 +119,7 @@ class InsulatingResponse(nn.Module):
         strength = self.reach(nodes.scalars, vectors, batch.edge_index)  # [e, k]
         unit = vectors / torch.linalg.vector_norm(vectors, dim=1, keepdim=True)
         # an edge's vector points from its sender j to the receiver i, which looks back
-        looks = -to_e3nn(unit)
+        looks = -to_spherical(unit)
         rows = between_atoms(ROW_SCALE / REACH * strength[:, :, None] * looks[:, None], batch)
         own = torch.eye(rows.shape[1], dtype=rows.dtype, device=rows.device)[:, :, None, None]
         return rows - own * rows.sum(2, keepdim=True)
