@@ -21,6 +21,7 @@ LATTICE_CONSTANTS = {"Pt": 3.97, "Al": 4.04}
 _CONTACT = {"metal": {"O": 2.2, "H": 1.8}, "O": {"O": 2.55, "H": 1.7}, "H": {"O": 1.7, "H": 1.7}}
 _HYDROGEN_BOND_REACH = 1.35  # Å: an O-H distance beyond it is a broken bond
 _VACUUM_ABOVE = 8.0  # Å between the highest oxygen and the cell's border
+_BOTTOM = 5.5  # Å, z of the lowest layer
 _TRIALS = 300  # random places before the window is widened
 _WATER_VOLUME = 22.0  # Å³ per molecule, a little denser than liquid so that molecules meet
 
@@ -33,7 +34,6 @@ def metal_water_slab(
     size: tuple[int, int] = (2, 2),
     layers: int = 3,
     height: float = 25.0,
-    bottom: float = 5.5,
     gap: float = 2.3,
 ) -> Atoms:
     """An fcc(111) slab in a rectangular cell with water molecules placed at random above it.
@@ -46,7 +46,6 @@ def metal_water_slab(
         layers: metal layers.
         height: cell length along z, Å; below 8 Å of vacuum above the water charge leaks across
             the sawtooth's jump.
-        bottom: z of the lowest layer, Å.
         gap: smallest height of an oxygen above the top layer, Å.
 
     Raises:
@@ -61,7 +60,7 @@ def metal_water_slab(
     cell = slab.cell.array.copy()
     cell[2] = [0.0, 0.0, height]
     atoms = Atoms(slab.get_chemical_symbols(), slab.positions, cell=cell, pbc=[True, True, False])
-    atoms.positions[:, 2] += bottom - atoms.positions[:, 2].min()
+    atoms.positions[:, 2] += _BOTTOM - atoms.positions[:, 2].min()
     top = float(atoms.positions[:, 2].max())
     area = float(np.linalg.norm(np.cross(cell[0], cell[1])))
     window = (top + gap, top + gap + max(0.3, _WATER_VOLUME * waters / area - 0.8))

@@ -19,6 +19,7 @@ from bench.probes.result import NotApplicable
 from bench.structures import LATTICE_CONSTANTS
 
 VACUUM = 30.0  # Å of a slab's cell beyond its atoms: twice what images need
+SHAKE = 0.05  # Å, standard deviation of random displacements
 NEIGHBOUR = 2.85  # Å between oxygens along a chain of water
 _NOBLE_GASES = frozenset({"He", "Ne", "Ar", "Kr", "Xe", "Rn"})
 _UP = np.array([0.0, 0.0, 1.0])
@@ -157,10 +158,10 @@ def neutral_molecule(elements: frozenset[str]) -> ase.Atoms:
     return state(ase.Atoms("OSiO", [[0, 0, -1.51], [0, 0, 0], [0, 0, 1.51]]))
 
 
-def shaken(atoms: ase.Atoms, *, amplitude: float = 0.05) -> ase.Atoms:
-    """A copy with random displacements in Å, always the same: no force vanishes by symmetry."""
+def shaken(atoms: ase.Atoms) -> ase.Atoms:
+    """A copy with random displacements, always the same: no force vanishes by symmetry."""
     copy = atoms.copy()
-    copy.positions += amplitude * np.random.default_rng(0).normal(size=copy.positions.shape)
+    copy.positions += SHAKE * np.random.default_rng(0).normal(size=copy.positions.shape)
     return copy
 
 

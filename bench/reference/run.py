@@ -75,7 +75,6 @@ def generate(
     niceness: int = LOWEST_PRIORITY,
     retry_failed: bool = False,
     limit: int | None = None,
-    console: Console | None = None,
 ) -> Outcome:
     """Label what is left of the plan; may be interrupted at any time and called again.
 
@@ -102,7 +101,7 @@ def generate(
     with (
         locked(store.folder, mend="Wait for it: both would label the same structures."),
         locked(scratch, mend="Wait for it, or name another folder: scratch=FOLDER"),
-        _progress(len(queue), console) as report,
+        _progress(len(queue)) as report,
     ):
         shift = _Shift(store, queue, failures, report)
         with ThreadPoolExecutor(workers) as pool:
@@ -190,7 +189,7 @@ class _Report:
 
 
 @contextmanager
-def _progress(total: int, console: Console | None) -> Iterator[_Report]:
+def _progress(total: int) -> Iterator[_Report]:
     columns = (
         TextColumn("labelling"),
         BarColumn(),
@@ -198,7 +197,7 @@ def _progress(total: int, console: Console | None) -> Iterator[_Report]:
         TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
     )
-    console = console or Console(file=sys.stdout)
+    console = Console(file=sys.stdout)
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         progress.add_task("labels", total=total, rate="")
         yield _Report(progress, total)

@@ -24,6 +24,7 @@ DISPLACEMENT = 0.01  # Å: the cubic term is then below the noise of the energy
 _TIGHTER = {"cutoff": 600, "eps_scf": 1e-7}
 _EXTRA_VACUUM = 5.0  # Å
 _OF_THE_PARTITION = ("charge_rms_e", "atomic_dipole_rms_e_angstrom")
+_NOISE_STRUCTURES = 3
 _SPLINE_FIELDS = 4  # a cubic spline needs as many
 Label = dict[str, Any]
 
@@ -33,13 +34,13 @@ def validation_store(store: Store) -> Store:
     return Store(store.folder / "validation")
 
 
-def plan_validation(store: Store, *, noise_structures: int = 3) -> list[Atoms]:
+def plan_validation(store: Store) -> list[Atoms]:
     """Structures to calculate for the error bars, the most telling first.
 
     Forces: one structure (in a field, for a slab), three components displaced both ways.
-    Vacuum: one slab in a higher cell. Noise: ``noise_structures`` structures with twice the cutoff,
-    with a tighter SCF, and, where there are k-points, with more of them. All are of the most
-    frequent composition: what a setting adds per element is no error, its variation is.
+    Vacuum: one slab in a higher cell. Noise: three structures with twice the cutoff, with a tighter
+    SCF, and, where there are k-points, with more of them. All are of the most frequent composition:
+    what a setting adds per element is no error, its variation is.
 
     Raises:
         BenchError: nothing is labelled yet.
@@ -51,9 +52,9 @@ def plan_validation(store: Store, *, noise_structures: int = 3) -> list[Atoms]:
     start = next((a for a in telling if a.info["field"] != 0.0), telling[0])
     groups = {a.info["group"]: a for a in reversed(telling)} | {start.info["group"]: start}
     others = [a for a in groups.values() if a is not start][::-1]
-    spread = others[:: max(1, len(others) // max(1, noise_structures - 1))]
+    spread = others[:: max(1, len(others) // (_NOISE_STRUCTURES - 1))]
     plan = _displaced(start) + ([_with_vacuum(start)] if slab else [])
-    for atoms in [start, *spread][:noise_structures]:
+    for atoms in [start, *spread][:_NOISE_STRUCTURES]:
         plan += [_variant(atoms, f"tighter_{key}", {key: value}) for key, value in _TIGHTER.items()]
         if atoms.info["k_points"] != "1x1x1":
             plan.append(_variant(atoms, "tighter_k_points", {"k_points": "5x5x1"}))

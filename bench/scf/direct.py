@@ -105,7 +105,6 @@ def direct_report(
     mask: Tensor,
     *,
     tolerance: float = 1e-8,
-    response: Tensor | None = None,
 ) -> ScfReport:
     """The report of a direct solve, judged by what it left over.
 
@@ -114,20 +113,15 @@ def direct_report(
         charge_error: [g] n·p − Q in e; zero where the charge is free.
         mask: [g, m] bool.
         tolerance: largest residual of a converged structure.
-        response: [g, m, m] matrix whose extreme eigenvalues are reported; costs an eigenvalue
-            problem, so leave it out of training steps.
     """
     largest = (residual.detach() * mask).abs().amax(1).maximum(charge_error.detach().abs())
     unknown = torch.full_like(largest, torch.nan)
-    low, high = unknown, unknown
-    if response is not None:
-        low, high = response_extremes(response.detach(), mask)
     return ScfReport(
         iterations=torch.ones_like(largest, dtype=torch.int64),
         residual=largest,
         converged=largest < tolerance,  # False for NaN
-        response_min=low,
-        response_max=high,
+        response_min=unknown,
+        response_max=unknown,
     )
 
 

@@ -17,6 +17,7 @@ from bench.scf.solve import (
     iterate,
 )
 
+CONVERGED = 1e-8  # e: an unrolled density whose last step is smaller
 CHORD_STEPS = 2  # k steps make the k-th derivative exact; a loss on forces needs the second
 
 
@@ -76,11 +77,9 @@ def solve_matrix_free(
 def unrolled(
     problem: Problem,
     p: Tensor,
-    mu: Tensor | None = None,
     *,
     steps: int,
     mixing: float,
-    tolerance: float = 1e-8,
 ) -> Solution:
     """n mixing steps p ← p + α (F(p, μ) − p), differentiated through; p and μ keep their graph.
 
@@ -91,16 +90,14 @@ def unrolled(
     Args:
         problem: the equations.
         p: [g, m] first guess, whose graph is kept.
-        mu: [g] where the search for μ starts.
         steps: n ≥ 1 (the paper: about 10).
         mixing: α (the paper: 0.3).
-        tolerance: below which the report calls the last step's |F(p) − p| converged.
 
     Returns:
         p and μ of the last step; the residual is that step's, before it was taken.
     """
     limits = problem.constraint
-    p, mu = limits.project(p), limits.fermi_level if mu is None else mu
+    p, mu = limits.project(p), limits.fermi_level
     for _ in range(steps):
         mu, update = _conserving_update(problem, p, mu)
         change = update - p
@@ -108,7 +105,7 @@ def unrolled(
     residual = change.detach().abs().amax(1)
     unknown = torch.full_like(residual, torch.nan)
     count = torch.full_like(residual, steps, dtype=torch.int64)
-    return Solution(p, mu, ScfReport(count, residual, residual < tolerance, unknown, unknown))
+    return Solution(p, mu, ScfReport(count, residual, residual < CONVERGED, unknown, unknown))
 
 
 def _conserving_update(problem: Problem, p: Tensor, mu: Tensor) -> tuple[Tensor, Tensor]:

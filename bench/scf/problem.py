@@ -111,21 +111,6 @@ class Problem(ABC):
 
 
 @dataclass(frozen=True, kw_only=True)
-class FixedPoint(Problem):
-    """p = F(p, μ) for any differentiable F, for instance one that mixes neighbours.
-
-    Attributes:
-        function: (p [g, m], μ [g], rows) → [g, m].
-    """
-
-    function: Callable[[Tensor, Tensor, Rows], Tensor]
-
-    def residual(self, p: Tensor, mu: Tensor) -> Tensor:
-        """F(p, μ) − p in e (e Å)."""
-        return _masked(self.function(p, mu, self.rows) - p, self.constraint.mask)
-
-
-@dataclass(frozen=True, kw_only=True)
 class LocalFixedPoint(Problem):
     """p_i = F_i(u_i), each atom answering the potential features that it sees, u = B p + b + μ c.
 

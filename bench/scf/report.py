@@ -28,11 +28,6 @@ class ScfReport:
     response_max: Tensor
 
     @property
-    def spectral_radius(self) -> Tensor:
-        """[g] max |Re λ|."""
-        return self.response_min.abs().maximum(self.response_max.abs())
-
-    @property
     def stable(self) -> Tensor:
         """[g] bool: no eigenvalue of the response exceeds 1 (True where unknown)."""
         return ~(self.response_max > 1.0)

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from rich.progress import track
 from scipy.stats import binom
 
+LEVEL = 0.95  # of the intervals
+
 Step = Callable[[], None]
 
 
@@ -55,12 +57,12 @@ def measure(steps: dict[str, Step], *, rounds: int, title: str = "rounds") -> li
     ]
 
 
-def median_interval(values: NDArray[np.float64], level: float = 0.95) -> tuple[float, float, float]:
+def median_interval(values: NDArray[np.float64]) -> tuple[float, float, float]:
     """Median and its interval from the order statistics, whatever the distribution (binomial).
 
     Six values are the fewest whose extremes cover the median with 95 %.
     """
     ordered, n = np.sort(values), len(values)
-    outside = int(binom.ppf((1 - level) / 2, n, 0.5))  # order statistics left out at each end
+    outside = int(binom.ppf((1 - LEVEL) / 2, n, 0.5))  # order statistics left out at each end
     low, high = max(outside - 1, 0), min(n - outside, n - 1)
     return float(np.median(values)), float(ordered[low]), float(ordered[high])

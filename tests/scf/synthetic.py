@@ -6,13 +6,14 @@ parameter gradients can be compared with finite differences.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from bench.scf.problem import Constraint, LocalFixedPoint, Rows, Variational
+from bench.scf.problem import Constraint, LocalFixedPoint, Problem, Rows, Variational
 
 F64 = torch.float64
 COMPONENTS, WIDTHS = 4, 2
@@ -21,6 +22,18 @@ FEATURES = COMPONENTS * WIDTHS
 
 def random(*shape: int, seed: int) -> Tensor:
     return torch.randn(*shape, dtype=F64, generator=torch.Generator().manual_seed(seed))
+
+
+@dataclass(frozen=True, kw_only=True)
+class FixedPoint(Problem):
+    """p = F(p, μ) for any differentiable F: (p [g, m], μ [g], rows) → [g, m]."""
+
+    function: Callable[[Tensor, Tensor, Rows], Tensor]
+
+    def residual(self, p: Tensor, mu: Tensor) -> Tensor:
+        """F(p, μ) − p in e (e Å)."""
+        change = self.function(p, mu, self.rows) - p
+        return torch.where(self.constraint.mask, change, torch.zeros_like(change))
 
 
 @dataclass

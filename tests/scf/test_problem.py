@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from bench.scf.problem import FixedPoint, Linear, Problem, Variational
-from tests.scf.synthetic import F64, random, world
+from bench.scf.problem import Linear, Problem, Variational
+from tests.scf.synthetic import F64, FixedPoint, random, world
 
 
 def problems() -> dict[str, Problem]:
