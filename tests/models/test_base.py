@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import ase
 import numpy as np
@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from bench.config.schema import Axes, Ensemble, Functional, Guess, ModelConfig, Solver, Update
+from bench.config.key import entries, keys_in
+from bench.config.schema import OWN, Axes, Ensemble, Functional, Guess, ModelConfig, Solver, Update
 from bench.density.constants import COULOMB_CONSTANT
 from bench.errors import BenchError
 from bench.models.base import Inputs, Point, build_point, refuse_unused_options
@@ -33,6 +34,7 @@ OTHER: dict[str, object] = {  # than the default
     "max_iterations": 7,
     "mixing": 0.1,
 }
+NO_DENSITY = {"short_range", "global_embedding"}
 SOLVE = {
     "ensemble",
     "fermi_level",
@@ -52,6 +54,18 @@ USED = {
 }
 
 
+def test_options_are_keys_and_the_help_says_which_points_have_them() -> None:
+    using: dict[str, set[str]] = {option: set() for option in keys_in(ModelConfig, OWN)}
+    for name in point_names():
+        options = point_class(name).options
+        assert options <= {field.name for field in fields(ModelConfig)}, name
+        for option in options & set(using):
+            using[option].add(name)
+    told = {entry.name: entry.key.meaning for entry in entries(ModelConfig(name="any"))}
+    for option, names in using.items():
+        assert set(told[option].partition(":")[0].split(", ")) == names, option
+
+
 @pytest.mark.parametrize("option", OTHER)
 @pytest.mark.parametrize("name", point_names())
 def test_a_point_takes_what_it_uses_and_refuses_the_rest(name: str, option: str) -> None:
@@ -64,7 +78,7 @@ def test_a_point_takes_what_it_uses_and_refuses_the_rest(name: str, option: str)
     value = f"model.{option}={OTHER[option]}"
     assert refusal.value.problem == f"{value} has no effect on model={name}."
     known = refusal.value.mend.removeprefix(f"Options of {name}: ").rstrip(".").split(", ")
-    density = set() if name == "short_range" else {"smearing_width"}
+    density = set() if name in NO_DENSITY else {"smearing_width"}
     assert {"r_max"} | density | USED.get(name, set()) <= set(known)
     assert not {option, "name", "axes"} & set(known)
 
@@ -78,8 +92,8 @@ def test_backbone_and_words_are_everybodys(name: str) -> None:
 @pytest.mark.parametrize(
     ("option", "value", "strangers"),
     [
-        ("smearing_width", 1.2, {"short_range"}),
-        ("l_max", 0, {"short_range"}),
+        ("smearing_width", 1.2, NO_DENSITY),
+        ("l_max", 0, NO_DENSITY),
         ("feature_widths", [0.5], set(point_names()) - {"polar", "scf_fixed_point"}),
         ("feature_self_interaction", False, set(point_names()) - {"polar", "scf_fixed_point"}),
         ("dense_limit", 9, {n for n in point_names() if not n.startswith("scf_")}),
