@@ -1,21 +1,17 @@
-"""Starting geometries: water on an fcc(111) metal slab, and a vacancy in a crystal's supercell."""
+"""Structures that several rooms make: water on an fcc(111) slab, quartz, a crystal's vacancy."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import numpy as np
 from ase import Atoms
 from ase.build import fcc111, molecule
 from ase.data import atomic_numbers, reference_states
 from ase.geometry import get_distances
+from ase.spacegroup import crystal
 
 from bench.errors import BenchError, nearest
 
-if TYPE_CHECKING:
-    from pymatgen.core import Structure
-
-# PBE lattice constants (Å) used for the datasets; other metals take ase's experimental one.
+# PBE lattice constants (Å) of the datasets.
 LATTICE_CONSTANTS = {"Pt": 3.97, "Al": 4.04}
 # Smallest distances (Å) of a new molecule to what is there, per pair (its atom, other atom).
 _CONTACT = {"metal": {"O": 2.2, "H": 1.8}, "O": {"O": 2.55, "H": 1.7}, "H": {"O": 1.7, "H": 1.7}}
@@ -56,7 +52,7 @@ def metal_water_slab(
             f"size={size[0]}x{size[1]}: a rectangular fcc(111) cell takes an even second repeat.",
             f"size={size[0]}x{size[1] + 1}",
         )
-    slab = fcc111(metal, (*size, layers), a=_lattice_constant(metal), orthogonal=True, vacuum=0.0)
+    slab = fcc111(metal, (*size, layers), a=lattice_constant(metal), orthogonal=True, vacuum=0.0)
     cell = slab.cell.array.copy()
     cell[2] = [0.0, 0.0, height]
     atoms = Atoms(slab.get_chemical_symbols(), slab.positions, cell=cell, pbc=[True, True, False])
@@ -69,7 +65,12 @@ def metal_water_slab(
     return atoms
 
 
-def _lattice_constant(metal: str) -> float:
+def lattice_constant(metal: str) -> float:
+    """Of an fcc metal in Å: that of the datasets, of others the experimental one.
+
+    Raises:
+        BenchError: it is no fcc metal.
+    """
     if metal not in atomic_numbers:
         raise BenchError(f"metal={metal!r} is no element.", nearest(metal, atomic_numbers))
     state = reference_states[atomic_numbers[metal]]
@@ -119,20 +120,19 @@ def molecules_intact(atoms: Atoms) -> bool:
     return bool((bonded.sum(0) == 1).all() and (bonded.sum(1) == 2).all())
 
 
-def alpha_quartz() -> Structure:
-    """Alpha-quartz (space group P3_221) with the experimental cell."""
-    from pymatgen.core import Lattice, Structure
-
-    return Structure.from_spacegroup(
-        "P3_221",
-        Lattice.hexagonal(4.913, 5.405),
+def alpha_quartz() -> Atoms:
+    """The cell of alpha-quartz (space group P3_221, experimental lattice), 9 atoms."""
+    made = crystal(
         ["Si", "O"],
-        [[0.4697, 0, 2 / 3], [0.4135, 0.2669, 0.7858]],
+        [(0.4697, 0, 2 / 3), (0.4135, 0.2669, 0.7858)],
+        spacegroup=154,
+        cellpar=[4.913, 4.913, 5.405, 90, 90, 120],
     )
+    return Atoms(made.numbers, made.positions, cell=made.cell, pbc=True)
 
 
 def vacancy_supercell(
-    crystal: Structure,
+    cell: Atoms,
     *,
     repeat: tuple[int, int, int],
     element: str | None,
@@ -141,7 +141,7 @@ def vacancy_supercell(
     """A supercell of any crystal, with one atom removed unless ``element`` is None.
 
     Args:
-        crystal: the primitive or conventional cell.
+        cell: the primitive or conventional one.
         repeat: repeats along the three axes.
         element: symbol of the atom to remove; None keeps the pristine crystal.
         site: its index in the supercell; default: that element's atom nearest to the centre.
@@ -153,10 +153,8 @@ def vacancy_supercell(
     Raises:
         BenchError: no such element or site.
     """
-    from pymatgen.io.ase import AseAtomsAdaptor
-
-    made = AseAtomsAdaptor.get_atoms(crystal.make_supercell(repeat, in_place=False))
-    atoms = Atoms(made.get_chemical_symbols(), made.positions, cell=made.cell, pbc=True)
+    made = cell.repeat(repeat)
+    atoms = Atoms(made.numbers, made.positions, cell=made.cell, pbc=True)
     atoms.set_cell(made.cell.standard_form()[0], scale_atoms=True)
     atoms.wrap()
     return atoms if element is None else _remove(atoms, element, site)

@@ -11,12 +11,11 @@ import ase
 import numpy as np
 from ase.build import bulk, fcc111, molecule
 from ase.data import atomic_numbers, reference_states
-from ase.spacegroup import crystal
 from numpy.typing import ArrayLike, NDArray
 
 from bench.labels.keys import ELECTRIC_FIELD_KEY, TOTAL_CHARGE_KEY
 from bench.probes.result import NotApplicable
-from bench.structures import LATTICE_CONSTANTS
+from bench.structures import alpha_quartz, lattice_constant
 
 VACUUM = 30.0  # Å of a slab's cell beyond its atoms: twice what images need
 SHAKE = 0.05  # Å, standard deviation of random displacements
@@ -79,7 +78,7 @@ def _need(elements: frozenset[str], wanted: str, what: str) -> None:
 def metal_slab(elements: frozenset[str], *, repeat: int = 1, layers: int = 5) -> ase.Atoms:
     """A bare fcc(111) slab, ``repeat`` times ``repeat`` surface atoms."""
     metal = metal_of(elements)
-    slab = fcc111(metal, (repeat, repeat, layers), a=LATTICE_CONSTANTS.get(metal), vacuum=0.0)
+    slab = fcc111(metal, (repeat, repeat, layers), a=lattice_constant(metal), vacuum=0.0)
     return _in_vacuum(ase.Atoms(slab.numbers, slab.positions, cell=slab.cell))
 
 
@@ -129,16 +128,13 @@ def with_height(slab: ase.Atoms, height: float) -> ase.Atoms:
 def quartz(elements: frozenset[str]) -> ase.Atoms:
     """The cell of alpha-quartz, 9 atoms."""
     _need(elements, "O Si", "quartz")
-    sites = [(0.4697, 0, 2 / 3), (0.4135, 0.2669, 0.7858)]
-    cell = [4.913, 4.913, 5.405, 90, 90, 120]
-    made = crystal(["Si", "O"], sites, spacegroup=154, cellpar=cell)
-    return state(ase.Atoms(made.numbers, made.positions, cell=made.cell, pbc=True))
+    return state(alpha_quartz())
 
 
 def metal_crystal(elements: frozenset[str]) -> ase.Atoms:
     """The cubic cell of an fcc metal, 4 atoms."""
     metal = metal_of(elements)
-    return state(bulk(metal, "fcc", a=LATTICE_CONSTANTS.get(metal), cubic=True))
+    return state(bulk(metal, "fcc", a=lattice_constant(metal), cubic=True))
 
 
 def water_pair(elements: frozenset[str]) -> ase.Atoms:

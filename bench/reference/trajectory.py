@@ -7,17 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ase import Atoms
-from ase.io import write
 from omegaconf import MISSING
 
 from bench.config.key import key
 from bench.errors import BenchError
 from bench.reference.sample import Sampling, sample, xtb_calculator
+from bench.storage import write_frames
 from bench.structures import alpha_quartz, molecules_intact
 
 if TYPE_CHECKING:
     from ase.calculators.calculator import Calculator
-    from pymatgen.core import Structure
 
 
 @dataclass
@@ -65,14 +64,13 @@ def write_trajectory(
         **how,  # type: ignore[arg-type]
     )
     out = Path(options.out)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.unlink(missing_ok=True)
-    frames, own = 0, not options.model
+    frames: list[Atoms] = []
+    own = not options.model
     for frame in sample(atoms, calculator, sampling, intact=molecules_intact, periodic_vacuum=own):
         frame.info["trajectory"] = out.stem
-        write(out, frame, append=True, format="extxyz")
-        frames += 1
-    return f"{frames} frames of {len(atoms)} atoms: {out}"
+        frames.append(frame)
+        write_frames(out, frames)  # an interruption keeps those that are done
+    return f"{len(frames)} frames of {len(atoms)} atoms: {out}"
 
 
 def _calculator(options: Trajectory, charge: int, electronic_temperature: float) -> Calculator:
@@ -88,8 +86,8 @@ def _calculator(options: Trajectory, charge: int, electronic_temperature: float)
     return xtb_calculator(charge=charge, electronic_temperature=electronic_temperature)
 
 
-def read_crystal(name: str) -> Structure:
-    """Quartz, or what a file holds.
+def read_crystal(name: str) -> Atoms:
+    """The cell of quartz, or what a file holds.
 
     Raises:
         BenchError: no such file, or none of a crystal.
@@ -97,12 +95,14 @@ def read_crystal(name: str) -> Structure:
     if name == "quartz":
         return alpha_quartz()
     from pymatgen.core import Structure
+    from pymatgen.io.ase import AseAtomsAdaptor
 
     if not Path(name).is_file():
         raise BenchError(f"crystal={name}: no such file.", "A CIF or POSCAR file, or quartz.")
     try:
-        return Structure.from_file(name)
+        atoms: Atoms = AseAtomsAdaptor.get_atoms(Structure.from_file(name))
     except Exception as error:  # every format fails in its own way
         raise BenchError(
             f"crystal={name} cannot be read: {error}", "A CIF or POSCAR file, or quartz."
         ) from error
+    return atoms

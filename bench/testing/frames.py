@@ -5,7 +5,6 @@ from __future__ import annotations
 import ase
 import numpy as np
 from ase.build import fcc111, molecule
-from ase.spacegroup import crystal
 
 from bench.labels.keys import (
     DIPOLE_MASK_KEY,
@@ -22,6 +21,7 @@ from bench.labels.quantities import (
     POLARIZABILITY,
     STRESS,
 )
+from bench.structures import alpha_quartz
 
 
 def slab(*, field: float = 0.2, height: float = 22.0) -> ase.Atoms:
@@ -42,14 +42,7 @@ def slab(*, field: float = 0.2, height: float = 22.0) -> ase.Atoms:
 
 def bulk(*, charge: float = 1.0) -> ase.Atoms:
     """The primitive cell of quartz, 9 atoms, charged."""
-    atoms = crystal(
-        ["Si", "O"],
-        [(0.4697, 0, 2 / 3), (0.4135, 0.2669, 0.7858)],
-        spacegroup=154,
-        cellpar=[4.913, 4.913, 5.405, 90, 90, 120],
-    )
-    atoms.info = {}
-    return labelled(atoms, seed=2, charge=charge)
+    return labelled(alpha_quartz(), seed=2, charge=charge)
 
 
 def cluster(*, field: tuple[float, float, float] = (0.0, 0.0, 0.0)) -> ase.Atoms:
