@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
+import ase
 from rich.console import Console
 
 from bench.config.schema import RunConfig
 from bench.data.dataset import dataset_checksum, load_dataset
-from bench.data.statistics import training_means
+from bench.data.statistics import TrainingMeans, training_means
 from bench.errors import Diverged
 from bench.evaluate.metrics import evaluate
 from bench.inference.predict import predict_frames
+from bench.models.base import Point
 from bench.models.registry import build_model, completed
 from bench.report.figures import draw_figures
 from bench.report.table import metrics_table
@@ -73,14 +75,26 @@ def compute(
             session(folder, identity, config, model.num_parameters) as this,
             mirrored(folder, config) as mirror,
         ):
+            means = training_means(dataset.frames["train"])
+            test, size = dataset.frames["test"], config.training.batch_size
+            rehearse(model, test[:size], means)
             files = folder.training_files
             train(model, dataset, config, files, console, on_epoch=mirror.epoch, asked=asked)
-            means = training_means(dataset.frames["train"])
             folder.write_means(means)
-            test = dataset.frames["test"]
-            frames = predict_frames(model, test, batch_size=config.training.batch_size)
+            frames = predict_frames(model, test, batch_size=size)
             folder.write_predictions(frames)
             metrics = evaluate(frames, means).to_dict(this.run())
             folder.write_metrics(metrics)
             mirror.metrics(metrics)
             draw_figures(folder)
+
+
+def rehearse(model: Point, batch: Sequence[ase.Atoms], means: TrainingMeans) -> None:
+    """Predict and evaluate one batch before training: what would fail after it fails at once.
+
+    Args:
+        model: as it was built.
+        batch: a few test structures.
+        means: of the training set.
+    """
+    evaluate(predict_frames(model, batch, batch_size=len(batch)), means)

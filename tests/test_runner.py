@@ -135,7 +135,7 @@ def test_a_finished_run_is_found_and_not_repeated(rooms, config, capsys):
     output = capsys.readouterr().out
     assert "finished already" in output and "42.0" in output
     assert output.splitlines()[-1] == str(path)
-    assert (len(rooms.trained), rooms.evaluated) == (1, 1)
+    assert (len(rooms.trained), rooms.evaluated) == (1, 2)  # the first is the rehearsal
     assert {p: p.read_bytes() for p in path.rglob("*") if p.is_file()} == before
 
 
@@ -189,6 +189,19 @@ def test_a_failed_run_says_why_and_where_and_is_tried_again(rooms, config, capsy
     assert RunFolder(path).status is Status.done
 
 
+@pytest.mark.parametrize("room", ["predict_frames", "evaluate"])
+def test_what_would_fail_after_training_fails_before_it(rooms, config, monkeypatch, room):
+    """As a label of a shape that no metric can read did, after hours."""
+
+    def fail(*_, **__):
+        raise ValueError("shape (1, 3)")
+
+    monkeypatch.setattr(runner, room, fail)
+    with pytest.raises(RunFailed, match=r"shape \(1, 3\)"):
+        runner.run(config)
+    assert rooms.trained == []
+
+
 def test_a_diverged_run_has_no_metrics_and_is_not_repeated(rooms, config, capsys):
     rooms.training = raising(Diverged("loss nan in epoch 2"))
     for _ in range(2):
@@ -197,7 +210,7 @@ def test_a_diverged_run_has_no_metrics_and_is_not_repeated(rooms, config, capsys
         path = Path(capsys.readouterr().out.splitlines()[-1])
         assert RunFolder(path).read_status() == (Status.diverged, "loss nan in epoch 2")
     assert not (path / "metrics.json").exists()
-    assert (len(rooms.trained), rooms.evaluated) == (1, 0)
+    assert (len(rooms.trained), rooms.evaluated) == (1, 1)
 
 
 @pytest.mark.parametrize("room", ["load_dataset", "build_model"])

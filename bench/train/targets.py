@@ -17,7 +17,7 @@ from bench.config.schema import (
 )
 from bench.errors import BenchError
 from bench.labels.quantities import ENERGY, MULTIPOLES, QUANTITIES, Quantity, Source
-from bench.labels.stored import defined, known
+from bench.labels.stored import can_have, known
 from bench.models.base import Point
 from bench.scf.report import ScfReport
 from bench.train.losses import STABILITY
@@ -111,9 +111,9 @@ def _label_of(name: str) -> Quantity | None:
 
 def _why_not(name: str, label: Quantity, train: Sequence[ase.Atoms], l_max: int) -> str:
     """Why the labels teach this loss nothing; empty if they do."""
-    if not any(defined(atoms, label).any() for atoms in train):
-        return "no component is defined in the training set"
     if not any(known(atoms, label).any() for atoms in train):
+        if not any(can_have(atoms, label) for atoms in train):
+            return "no component is defined in the training set"
         return f"no training structure has {'one' if label.name == name else label.name}"
     if label.name != name and not any(_whole(atoms, l_max) for atoms in train):
         return f"no training structure has {label.name} up to l = {l_max}"

@@ -87,6 +87,15 @@ def test_what_no_structure_has_is_left_out_or_refused_where_it_was_asked_for(
     assert f"training.loss.{label}=0" in error.value.mend
 
 
+def test_molecules_without_dipoles_lack_a_label_and_crystals_do_not() -> None:
+    molecule, crystal = frames(1)[0], bulk()
+    for atoms in (molecule, crystal):
+        del atoms.info["REF_dipole"], atoms.info["dipole_mask"]
+    for atoms, why in ((molecule, "no training structure has one"), (crystal, "no component is ")):
+        dropped = choose_losses(LossWeights(), ["energy", "dipole"], {"train": [atoms]}).dropped
+        assert dropped["dipole"].startswith(why)
+
+
 def test_a_masked_dipole_is_no_missing_label() -> None:
     masked = frames(1)[0]
     masked.info["dipole_mask"][:] = 0
