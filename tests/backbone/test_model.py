@@ -15,8 +15,8 @@ from bench.backbone.model import Backbone
 from bench.config.schema import ModelConfig
 from bench.data.batch import Batch, build_graph, collate
 from bench.models.facts import TrainingFacts, gather_facts, graph_settings
+from bench.testing.frames import bulk, cluster, labelled, slab
 from tests.backbone.reference import both, layer_features, ours_alone, site_energies
-from tests.structures import bulk, cluster, labelled, slab
 
 TOLERANCE = 1e-12  # relative to the largest entry
 # hidden_l_max, angular_l_max, correlation, num_interactions: every value of each, every pair of

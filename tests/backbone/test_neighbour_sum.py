@@ -10,7 +10,7 @@ from torch import Tensor
 from bench.backbone.coupling import component_degrees, group_paths, message_paths
 from bench.backbone.neighbour_sum import Block, blocks, neighbour_sum
 from bench.data.adjacency import Neighbours, find_pairs, join_pairs
-from tests.structures import cluster
+from bench.testing.frames import cluster
 
 SENDER, EDGE, CHANNELS = 1, 2, 2
 CUTOFF = 3.1  # Å

@@ -9,7 +9,7 @@ import torch
 
 from bench.data.adjacency import STEP, Places, find_pairs, join_pairs
 from bench.data.pairs import Pairs
-from tests.structures import bulk, cluster, slab
+from bench.testing.frames import bulk, cluster, slab
 
 
 def tiny_cell() -> ase.Atoms:

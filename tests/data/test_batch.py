@@ -10,7 +10,7 @@ from bench.density.geometry import Boundary
 from bench.density.reciprocal import reciprocal_vectors
 from bench.errors import BenchError
 from bench.labels.quantities import labels
-from tests.structures import bulk, cluster, slab
+from bench.testing.frames import bulk, cluster, slab
 
 SETTINGS = GraphSettings((1, 8, 13, 14), 3.0, 1.5, 1.5, torch.float32)
 STRUCTURES = {"slab": slab, "bulk": bulk, "cluster": cluster}

@@ -6,7 +6,7 @@ import pytest
 from bench.data.checks import check_field, check_frame, check_vacuum, numbers
 from bench.density.geometry import Boundary
 from bench.errors import BenchError
-from tests.structures import bulk, cluster, slab
+from bench.testing.frames import bulk, cluster, slab
 
 
 def set_info(key, value):

@@ -10,7 +10,7 @@ from ase.io import write
 from bench.config.schema import SystemConfig
 from bench.data.dataset import dataset_checksum, load_dataset
 from bench.errors import BenchError
-from tests.structures import bulk, cluster
+from bench.testing.frames import bulk, cluster
 
 REQUIRED = {"REF_energy": {"required": True}, "REF_dipole": {"required": False}}
 

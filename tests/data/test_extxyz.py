@@ -8,7 +8,7 @@ from ase.io import write
 
 from bench.data.extxyz import read_extxyz
 from bench.errors import BenchError
-from tests.structures import bulk, cluster, slab
+from bench.testing.frames import bulk, cluster, slab
 
 ATOM = "1\n\nH 0 0 0\n"
 

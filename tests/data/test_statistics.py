@@ -13,7 +13,7 @@ from bench.data.statistics import (
     force_scale,
     training_means,
 )
-from tests.structures import bulk, cluster, slab
+from bench.testing.frames import bulk, cluster, slab
 
 ATOMIC = {1: -13.0, 8: -430.0}  # eV
 SHIFTS = {1: 4.0, 8: 25.0}  # eV Å³ / e

@@ -22,8 +22,8 @@ from bench.inference.predict import predict_frames
 from bench.labels.keys import energy_part_key
 from bench.models.prediction import Prediction
 from bench.scf.report import ScfReport
+from bench.testing.frames import bulk, cluster, slab
 from tests.models.test_points import POINTS, build
-from tests.structures import bulk, cluster, slab
 from tests.trained import write_run
 
 

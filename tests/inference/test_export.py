@@ -9,8 +9,8 @@ from bench.calculator import BenchCalculator
 from bench.commands.export import main
 from bench.errors import BenchError
 from bench.inference.export import read_point
+from bench.testing.frames import bulk, slab
 from tests.models.test_points import build
-from tests.structures import bulk, slab
 from tests.trained import write_run
 
 

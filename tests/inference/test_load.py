@@ -10,8 +10,8 @@ import torch
 from bench.errors import BenchError
 from bench.inference.load import load_model
 from bench.runs.folder import RunFolder
+from bench.testing.frames import bulk, cluster, slab
 from tests.models.test_points import POINTS, batch_of, build
-from tests.structures import bulk, cluster, slab
 from tests.trained import write_run
 
 

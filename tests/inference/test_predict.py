@@ -8,7 +8,7 @@ from bench.data.batch import GraphSettings
 from bench.inference.predict import predict_frames
 from bench.models.prediction import Prediction
 from bench.scf.report import ScfReport
-from tests.structures import bulk, cluster, slab
+from bench.testing.frames import bulk, cluster, slab
 
 FRAMES = [slab(), bulk(charge=2.0), cluster(), slab(field=-0.3)]
 POTENTIAL_KEYS = {"PRED_electrostatic_potential", "REF_electrostatic_potential"}

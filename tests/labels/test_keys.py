@@ -8,7 +8,7 @@ from bench.labels import keys
 from bench.labels.keys import CARTESIAN_FROM_SPHERICAL, SPHERICAL_FROM_CARTESIAN
 from bench.labels.quantities import QUANTITIES, labels
 from bench.paths import shipped
-from tests.structures import cluster
+from bench.testing.frames import cluster
 
 CARDS = sorted(shipped("datasets").glob("*/card.yaml"))
 

@@ -13,7 +13,7 @@ from bench.labels.quantities import (
     TOTAL_CHARGE,
 )
 from bench.labels.stored import can_have, defined, is_stated, known, labelled_values, stored
-from tests.structures import bulk, cluster, slab
+from bench.testing.frames import bulk, cluster, slab
 
 
 def test_per_atom_values_are_arrays_with_a_row_each_and_the_others_info():

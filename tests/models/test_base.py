@@ -17,8 +17,8 @@ from bench.errors import BenchError
 from bench.models.base import Inputs, Point, build_point, refuse_unused_options
 from bench.models.facts import gather_facts
 from bench.models.registry import point_class, point_names
+from bench.testing.frames import bulk, cluster, labelled, slab
 from tests.models.test_points import batch_of, build, tiny_config
-from tests.structures import bulk, cluster, labelled, slab
 
 OTHER: dict[str, object] = {  # than the default
     "update": Update.mlp,

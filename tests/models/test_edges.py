@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from bench.models.edges import EdgeHead, between_atoms, envelope, softmax
+from bench.testing.frames import bulk, cluster
 from tests.models.test_points import batch_of, build
-from tests.structures import bulk, cluster
 
 
 def test_the_envelope_ends_with_two_derivatives() -> None:

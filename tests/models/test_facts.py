@@ -13,7 +13,7 @@ import torch
 from bench.config.schema import ModelConfig
 from bench.density.constants import COULOMB_CONSTANT
 from bench.models.facts import MIN_NORM, TrainingFacts, gather_facts, graph_settings
-from tests.structures import bulk, cluster, labelled, slab
+from bench.testing.frames import bulk, cluster, labelled, slab
 
 CONFIG = ModelConfig(name="made_up", r_max=1.2)
 WIDTH = CONFIG.smearing_width

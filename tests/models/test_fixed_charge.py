@@ -15,8 +15,8 @@ from bench.models.base import build_point
 from bench.models.facts import gather_facts
 from bench.models.fixed_charge import FixedCharge
 from bench.models.formal_charges import formal_charges
+from bench.testing.frames import bulk, cluster, slab
 from tests.models.test_points import batch_of, build, tiny_config
-from tests.structures import bulk, cluster, slab
 
 METALS = "Li Be Na Mg Al K Ca Sc Fe Zn Ga Rb Sr Ag Cd In Sn Cs Ba La Lu Hf Pt Au Hg Tl Pb Bi U"
 UNKNOWN = "He B C N F Ne P S Cl Ge As Br Sb Te I Xe At"

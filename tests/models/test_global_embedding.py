@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from bench.models.global_embedding import GlobalEmbedding
+from bench.testing.frames import bulk, cluster, slab
 from bench.testing.small import energy, orthogonal_matrices, turned
 from tests.models.test_points import batch_of, build
-from tests.structures import bulk, cluster, slab
 
 _, ANY_ROTATION = orthogonal_matrices()["cluster-rotated"]
 

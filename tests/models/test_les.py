@@ -10,9 +10,9 @@ from bench.config.schema import LossWeights
 from bench.models.base import build_point
 from bench.models.facts import gather_facts
 from bench.models.les import Les
+from bench.testing.frames import bulk, cluster, slab
 from bench.train.targets import allowed_losses, choose_losses
 from tests.models.test_points import batch_of, build, tiny_config
-from tests.structures import bulk, cluster, slab
 
 FRAMES = [slab(), bulk(), cluster()]
 

@@ -8,8 +8,8 @@ import torch
 
 from bench.models.base import Point
 from bench.models.prediction import Prediction
+from bench.testing.frames import bulk, cluster, labelled, slab
 from tests.models.test_points import batch_of, build
-from tests.structures import bulk, cluster, labelled, slab
 
 FIELD = (0.2, -0.1, 0.3)
 

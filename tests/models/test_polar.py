@@ -15,8 +15,8 @@ from bench.errors import BenchError
 from bench.models.base import Inputs, build_point
 from bench.models.facts import gather_facts
 from bench.models.polar import Polar
+from bench.testing.frames import bulk, cluster, labelled, slab
 from tests.models.test_points import batch_of, build, tiny_config
-from tests.structures import bulk, cluster, labelled, slab
 
 FRAMES = [slab(), bulk(charge=2.0), cluster()]
 

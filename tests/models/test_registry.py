@@ -13,8 +13,8 @@ from bench.errors import BenchError
 from bench.models.base import Point
 from bench.models.facts import gather_facts
 from bench.models.registry import model_from_facts, point_class, point_names, refuse_mode
+from bench.testing.frames import cluster
 from tests.models.test_points import tiny_config
-from tests.structures import cluster
 
 NAMES = point_names()
 CONVERGING = {"scf_qeq", "scf_energy_functional", "scf_fixed_point", "scf_response", "scf_levels"}

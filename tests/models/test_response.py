@@ -10,9 +10,9 @@ from torch import Tensor
 
 from bench.models.base import Point
 from bench.models.response import ROWS, Around, InsulatingResponse, Response
+from bench.testing.frames import bulk, cluster, slab
 from bench.testing.small import orthogonal_matrices, turned
 from tests.models.test_points import batch_of, build
-from tests.structures import bulk, cluster, slab
 
 _, ANY_ROTATION = orthogonal_matrices()["cluster-rotated"]
 

@@ -11,8 +11,8 @@ from torch import Tensor
 from bench.models.base import Density, Inputs, Point
 from bench.models.scf_energy_functional import Cones, ScfEnergyFunctional
 from bench.scf.problem import Variational
+from bench.testing.frames import bulk, cluster, slab
 from tests.models.test_points import batch_of, build
-from tests.structures import bulk, cluster, slab
 
 FRAMES = [slab(), bulk(), cluster()]
 NONLINEAR = "scf_energy_functional-nonlinear"

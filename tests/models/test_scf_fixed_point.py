@@ -13,8 +13,8 @@ from bench.config.schema import Mode
 from bench.models.base import Inputs
 from bench.models.scf_fixed_point import MIN_RESPONSE, RESPONSE_SCALE, ScfFixedPoint
 from bench.models.updates import Seen
+from bench.testing.frames import bulk, cluster, labelled, slab
 from tests.models.test_points import batch_of, build
-from tests.structures import bulk, cluster, labelled, slab
 
 FRAMES = [slab(), bulk(), cluster(field=(0.1, 0.2, 0.0))]
 NONLINEAR = ["scf_fixed_point-mlp", "scf_fixed_point-many_body"]

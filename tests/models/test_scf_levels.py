@@ -18,8 +18,8 @@ from bench.density.coulomb import Maps, coulomb_energy
 from bench.models.base import Inputs, Point
 from bench.models.scf_levels import EDGE, ScfLevels, States
 from bench.probes.materials import ion_pair
+from bench.testing.frames import bulk, cluster, labelled, slab
 from tests.models.test_points import batch_of, build
-from tests.structures import bulk, cluster, labelled, slab
 
 FRAMES = (slab(), bulk(), cluster())
 METAL, QUARTZ, WATER = 0, 1, 2

@@ -12,8 +12,8 @@ import torch
 from bench.density.constants import COULOMB_CONSTANT
 from bench.models.heads import ScalarHead
 from bench.models.scf_qeq import HARDNESS_SCALE, ScfQeq
+from bench.testing.frames import labelled
 from tests.models.test_points import batch_of, build
-from tests.structures import labelled
 
 CHI = {1: -4.5, 8: -8.7}  # eV/e
 HARDNESS = {1: 7.1, 8: 9.4}  # eV/e²

@@ -25,8 +25,8 @@ from bench.models.prediction import Prediction
 from bench.models.registry import point_class, refuse_mode, with_options
 from bench.models.scf_qeq import ScfQeq
 from bench.models.self_consistent import SelfConsistentPoint
+from bench.testing.frames import bulk, cluster, slab
 from tests.models.test_points import batch_of, build, tiny_config
-from tests.structures import bulk, cluster, slab
 
 LINEAR = ("scf_qeq", "scf_response", "scf_fixed_point")  # the quadratic functional is QEq
 NONLINEAR = (

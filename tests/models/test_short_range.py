@@ -7,8 +7,8 @@ import torch
 
 from bench.config.schema import Mode
 from bench.models.base import Point
+from bench.testing.frames import bulk, cluster, labelled, slab
 from tests.models.test_points import batch_of, build
-from tests.structures import bulk, cluster, labelled, slab
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,9 @@ from bench.errors import BenchError
 from bench.models.base import build_point
 from bench.models.facts import gather_facts
 from bench.models.split_charges import SplitCharges
+from bench.testing.frames import bulk, cluster, labelled, slab
 from tests.models.test_points import batch_of, build, tiny_config
 from tests.rounding import rounding
-from tests.structures import bulk, cluster, labelled, slab
 
 FORMAL = {1: 1.0, 8: -2.0, 13: 0.0, 14: 4.0}
 

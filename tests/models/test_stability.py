@@ -7,8 +7,8 @@ import torch
 
 from bench.config.schema import Mode
 from bench.models.base import Point
+from bench.testing.frames import bulk, slab
 from tests.models.test_points import batch_of, build
-from tests.structures import bulk, slab
 
 # a parameter of the response of each point
 RESPONSES = {

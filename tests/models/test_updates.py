@@ -18,7 +18,7 @@ from bench.models.updates import (
     Seen,
     induced,
 )
-from tests.structures import bulk, cluster, labelled, slab
+from bench.testing.frames import bulk, cluster, labelled, slab
 
 WIDTHS, SCALARS = 2, 3
 

@@ -12,9 +12,9 @@ from bench.inference.predict import predict_frames
 from bench.probes import starts
 from bench.probes.result import NotApplicable, Verdict
 from bench.probes.subject import Subject
+from bench.testing.frames import slab
 from tests.models.test_points import build
 from tests.probes.toys import prediction, toy, value
-from tests.structures import slab
 
 
 @pytest.fixture(scope="module")

@@ -18,9 +18,9 @@ from bench.density.coulomb import coulomb_energy
 from bench.density.geometry import Boundary
 from bench.probes.result import NotApplicable
 from bench.probes.subject import Subject, bare_batch, coulomb_maps
+from bench.testing.frames import bulk, cluster, slab
 from tests.models.test_points import batch_of, build
 from tests.probes.toys import prediction, toy
-from tests.structures import bulk, cluster, slab
 
 
 @pytest.fixture(scope="module")

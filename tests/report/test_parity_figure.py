@@ -5,8 +5,8 @@ import pytest
 
 from bench.report.drawing import NoData
 from bench.report.parity_figure import parity_figure
+from bench.testing.frames import slab
 from tests.evaluate.predicted import frame
-from tests.structures import slab
 
 
 def drawn(figure, panel):

@@ -10,7 +10,7 @@ from bench.config.schema import ModelConfig
 from bench.data.batch import Batch, GraphSettings, build_graph, collate
 from bench.density.operator import CoulombOperator
 from bench.speed.library_loop import LibraryMaps
-from tests.structures import bulk, labelled, slab
+from bench.testing.frames import bulk, labelled, slab
 
 CUTOFF = 2.5  # so large that what is beyond it does not matter
 WIDTHS = [[1.5, 3.0], [1.2], [3.0, 1.5]]

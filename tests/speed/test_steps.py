@@ -15,7 +15,7 @@ from bench.models.registry import point_names
 from bench.speed import steps
 from bench.speed.options import VARIANTS
 from bench.speed.workload import Workload
-from tests.structures import bulk, slab
+from bench.testing.frames import bulk, slab
 
 
 @pytest.mark.parametrize(

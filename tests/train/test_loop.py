@@ -19,13 +19,13 @@ from bench.errors import BenchError, Diverged
 from bench.models.base import Unrolling
 from bench.models.registry import build_model
 from bench.signals import Interrupted
+from bench.testing.frames import cluster, labelled, slab
 from bench.train import loop
 from bench.train.checkpoint import load_best, read_checkpoint
 from bench.train.log import Row
 from bench.train.loop import Trainer, train
 from bench.train.targets import refuse_fixed_fermi_level
 from tests.models.test_points import batch_of, build, tiny_config
-from tests.structures import cluster, labelled, slab
 from tests.train.toy import ToyPoint, dataset, files, frames, run_config, taught, train_toy
 
 # Seven structures in batches of two and three to validate on in two batches.

@@ -10,9 +10,9 @@ import torch
 from bench.data.batch import Batch, build_graph, collate
 from bench.errors import BenchError
 from bench.models.prediction import Prediction
+from bench.testing.frames import bulk, cluster, slab
 from bench.train.losses import squared_errors, stability_penalty, stable_range, weighted_loss
 from bench.train.sums import ErrorSums, ScfSums
-from tests.structures import bulk, cluster, slab
 from tests.train.toy import SETTINGS, frames, report
 
 STABLE = (-9.0, 1.0)

@@ -6,6 +6,7 @@ import pytest
 
 from bench.config.schema import Guess, LossWeights, Mode, ModelConfig, TrainingConfig
 from bench.errors import BenchError
+from bench.testing.frames import bulk, slab
 from bench.train.targets import (
     allowed_losses,
     check_reference_density,
@@ -13,7 +14,6 @@ from bench.train.targets import (
     choose_losses,
     mode_of,
 )
-from tests.structures import bulk, slab
 from tests.train.toy import ToyPoint, dataset, frames, report
 
 

@@ -16,9 +16,9 @@ from bench.data.batch import Batch, GraphSettings, build_graph, collate
 from bench.data.dataset import Dataset
 from bench.models.prediction import Prediction
 from bench.scf.report import ScfReport
+from bench.testing.frames import cluster, labelled
 from bench.train.checkpoint import TrainingFiles
 from bench.train.loop import train
-from tests.structures import cluster, labelled
 
 SETTINGS = GraphSettings((1, 8), 3.0, 1.5, 1.5, torch.float64)
 
