@@ -10,6 +10,7 @@ from rich.console import Console
 
 from bench.config.schema import RunConfig
 from bench.data.dataset import dataset_checksum, load_dataset
+from bench.data.representative import representative
 from bench.data.statistics import TrainingMeans, training_means
 from bench.errors import Diverged
 from bench.evaluate.metrics import evaluate
@@ -77,7 +78,7 @@ def compute(
         ):
             means = training_means(dataset.frames["train"])
             test, size = dataset.frames["test"], config.training.batch_size
-            rehearse(model, test[:size], means)
+            rehearse(model, representative(test, size), means)
             files = folder.training_files
             train(model, dataset, config, files, console, on_epoch=mirror.epoch, asked=asked)
             folder.write_means(means)

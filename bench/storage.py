@@ -42,6 +42,10 @@ def replacing(path: Path) -> Iterator[Path]:
         with temporary.open("rb") as file:
             os.fsync(file.fileno())  # a rename may reach the disk before the bytes do
         temporary.replace(path)
+    except OSError as error:
+        if error.errno and not error.filename:  # a full disk does not say which file it was
+            error.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -94,9 +98,9 @@ def write_tensors(path: Path, parts: Mapping[str, Any]) -> Path:
     """Write tensors and plain types as torch does; returns the path."""
     import torch  # slow to import, and not everyone writes tensors
 
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        torch.save(parts, file)
-    return path
+    whole = io.BytesIO()  # torch turns a full disk's error into one that nobody understands
+    torch.save(parts, whole)
+    return write_bytes(path, whole.getvalue())
 
 
 @contextmanager

@@ -56,6 +56,33 @@ def test_what_is_written_comes_back_and_nothing_else_stays(tmp_path, kind):
     assert names(tmp_path) == ["file", "new"]
 
 
+FULL = """
+import resource, signal, sys
+from pathlib import Path
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
+import torch
+from bench.storage import write_json, write_tensors
+try:
+    if sys.argv[1] == "tensors":
+        write_tensors(Path("file"), {"weights": torch.zeros(9999)})
+    else:
+        write_json(Path("file"), list(range(9999)))
+except OSError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("kind", ["tensors", "json"])
+def test_a_disk_that_takes_no_more_is_told_and_keeps_the_old_file(tmp_path, kind):
+    """A limit on the size of files fails in the same place as a full disk."""
+    (tmp_path / "file").write_text("old")
+    words = [sys.executable, "-c", FULL, kind]
+    said = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert said == "[Errno 27] File too large: 'file'\n"
+    assert names(tmp_path) == ["file"] and (tmp_path / "file").read_text() == "old"
+
+
 def test_structures_come_back(tmp_path):
     atoms = ase.Atoms("OH", positions=[[0, 0, 0], [0.1, 0.2, 0.9]], cell=[3, 3, 3], pbc=True)
     atoms.info["REF_energy"] = -1.5

@@ -7,7 +7,7 @@ import shlex
 import sys
 import textwrap
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,7 +30,8 @@ from bench.config.help import WIDTH, sections
 from bench.config.key import entries
 from bench.config.schema import RunConfig
 from bench.config.words import as_typed
-from bench.errors import BenchError, RunFailed, nearest
+from bench.console import make_console
+from bench.errors import BenchError, RunFailed, nearest, system_error
 from bench.paths import shipped
 from bench.verbs import HELP
 
@@ -75,6 +76,7 @@ class Jobs:
 
     pid: int = field(default_factory=os.getpid)
     codes: list[int] = field(default_factory=list)
+    refused: dict[int, str] = field(default_factory=dict)  # reasons by place in the sweep
 
     def __call__(self, config: DictConfig) -> None:
         """Run one composed configuration."""
@@ -83,15 +85,21 @@ class Jobs:
         try:
             run(typed(config), asked=_losses_typed())
             self.codes.append(0)
-        except (BenchError, RunFailed) as error:
+        except (BenchError, RunFailed, OSError) as error:
             if os.getpid() != self.pid:
                 raise
             self.note(error)
 
-    def note(self, error: BenchError | RunFailed) -> None:
+    def note(self, error: BenchError | RunFailed | OSError) -> None:
         """Say what went wrong and keep its exit code."""
-        print(f"error: {error}", file=sys.stderr)
-        self.codes.append(2 if isinstance(error, BenchError) else 1)
+        told, code = str(error), 2 if isinstance(error, BenchError) else 1
+        if isinstance(error, OSError):
+            told, code = system_error(error)
+            if not told:
+                raise error
+        print(f"error: {told}", file=sys.stderr)
+        self.refused[len(self.codes)] = getattr(error, "reason", told)
+        self.codes.append(code)
 
 
 def _losses_typed() -> list[str]:
@@ -114,10 +122,15 @@ def main(argv: list[str]) -> int:
         return 0
     _check(overrides)
     register_schema()
-    jobs = Jobs()
+    jobs, sweeps = Jobs(), not {"-m", "--multirun"}.isdisjoint(options)
+    with _told(overrides, jobs) if sweeps else nullcontext():
+        return _run(argv, options, as_typed(overrides, sweeps=sweeps), jobs)
+
+
+def _run(argv: Sequence[str], options: list[str], overrides: list[str], jobs: Jobs) -> int:
+    """Let Hydra compose and call the jobs; the worst exit code."""
     try:
-        sweeps = not {"-m", "--multirun"}.isdisjoint(options)
-        words = hydra_words(as_typed(overrides, sweeps=sweeps))
+        words = hydra_words(overrides)
         with _typed(["bench run", *options, *words]):
             hydra.main(str(shipped("conf")), CONFIG_NAME, version_base="1.3")(jobs)()
     except KeyboardInterrupt:
@@ -128,6 +141,18 @@ def main(argv: list[str]) -> int:
     except (HydraException, RuntimeError, ValueError) as error:  # of Hydra; jobs keep theirs
         raise BenchError(str(error)) from error
     return max(jobs.codes, default=0)
+
+
+@contextmanager
+def _told(overrides: Sequence[str], jobs: Jobs) -> Iterator[None]:
+    """However a sweep ends, its last lines say what has become of each run."""
+    from bench.runs.sweep import cells, sweep_table
+
+    all_cells = cells(overrides)
+    try:
+        yield
+    finally:
+        make_console().print(sweep_table(all_cells, jobs.refused))
 
 
 def _sorted(argv: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import fields
 from difflib import get_close_matches
 from importlib.util import find_spec
+from itertools import product
 from typing import Any
 
 import hydra
@@ -86,6 +87,12 @@ def each_choice(overrides: Sequence[str]) -> Iterator[list[str]]:
     for place, options in enumerate(values):
         for option in options[1:]:
             yield [*first[:place], option, *first[place + 1 :]]
+
+
+def combinations(overrides: Sequence[str]) -> list[list[str]]:
+    """The override lists of all runs of a sweep, in Hydra's order: the last key changes fastest."""
+    values = [_values(override) for override in _parse(as_typed(overrides, sweeps=True))]
+    return [list(choice) for choice in product(*values)]
 
 
 def hydra_words(words: Sequence[str]) -> list[str]:

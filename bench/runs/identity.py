@@ -14,6 +14,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, is_dataclass
 from enum import Enum
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -98,11 +99,18 @@ def code_version(package: Path = PACKAGE, outside: Sequence[Path] = ()) -> str:
         outside: files of a point that is not in it.
     """
     statements = [
-        ast.unparse(statement)
+        statement
         for path in [*identity_sources(package), *outside]
-        for statement in _Meaning().visit(ast.parse(path.read_text(encoding="utf-8"))).body
+        for statement in _statements(path, path.stat().st_mtime_ns)
     ]
     return _short_hash("\n".join(sorted(statements)).encode())
+
+
+@cache
+def _statements(path: Path, changed: int) -> list[str]:
+    """What a file says, read once for each time that it was changed (ns)."""
+    tree = _Meaning().visit(ast.parse(path.read_text(encoding="utf-8")))
+    return [ast.unparse(statement) for statement in tree.body]
 
 
 class _Meaning(ast.NodeTransformer):

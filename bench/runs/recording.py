@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
-from bench.errors import BenchError, RunFailed
+from bench.errors import BenchError, RunFailed, system_error
 from bench.runs.folder import RunFolder, Status
 from bench.signals import Interrupted, terminate_as_interrupt
 
@@ -25,17 +25,29 @@ def recording(folder: RunFolder) -> Iterator[None]:
         try:
             yield
         except (KeyboardInterrupt, Interrupted) as error:
-            folder.write_status(Status.interrupted, str(error) or "interrupted")
+            _end(folder, Status.interrupted, str(error) or "interrupted")
             raise KeyboardInterrupt(str(error)) from error
         except RunFailed as error:
-            folder.write_status(Status(error.status), error.reason)
+            _end(folder, Status(error.status), error.reason)
             raise
         except BenchError as error:
-            folder.write_status(Status.failed, str(error))
+            _end(folder, Status.failed, str(error))
             raise
         except Exception as error:
-            reason = f"{type(error).__name__}: {error}"
-            folder.write_error(traceback.format_exc())
-            folder.write_status(Status.failed, reason)
+            told = system_error(error)[0] if isinstance(error, OSError) else ""
+            reason = told or f"{type(error).__name__}: {error}"
+            _end(folder, Status.failed, reason, traceback.format_exc())
             raise RunFailed(reason) from error
         folder.write_status(Status.done)
+
+
+def _end(folder: RunFolder, status: Status, reason: str, trace: str = "") -> None:
+    """Note how the run ended.
+
+    A disk that takes nothing any longer must not hide why: without its lock such a run counts as
+    interrupted, and the same command resumes it.
+    """
+    with suppress(OSError):
+        folder.write_status(status, reason)
+        if trace:
+            folder.write_error(trace)

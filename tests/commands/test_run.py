@@ -1,6 +1,8 @@
 """``bench run``: exit codes of jobs here and elsewhere, and checks before the first of them."""
 
+import errno
 import os
+from collections import Counter
 from types import SimpleNamespace
 
 import pytest
@@ -61,8 +63,18 @@ def test_a_sweep_goes_on_and_ends_with_the_worst_code(runs, capsys, errors, code
     runs.errors |= errors
     assert main(["-m", "seed=0,1", "hydra.sweep.dir=sweep"]) == code
     assert [config.seed for config in runs.seen] == [0, 1]
-    said = capsys.readouterr().err
-    assert all(f"error: {error}" in said for error in errors.values())
+    said = capsys.readouterr()
+    assert all(f"error: {error}" in said.err for error in errors.values())
+    rows = [line.split() for line in said.out.splitlines() if line.strip()]
+    rows = rows[rows.index(["seed", "status", "folder", "reason"]) :]
+    for seed, row in zip((0, 1), rows[2:4]):
+        status = "failed" if seed in errors else "not"  # the stand-in leaves no folder
+        assert row[:2] == [str(seed), status]
+        words = getattr(errors.get(seed), "reason", str(errors.get(seed, ""))).split()
+        assert not words or row[-len(words) :] == words
+    counts = Counter("failed" if seed in errors else "not started" for seed in (0, 1))
+    ends = ", ".join(f"{number} {status}" for status, number in counts.items())
+    assert " ".join(rows[-1]) == f"2 cells: {ends}"
 
 
 @pytest.mark.parametrize(
@@ -152,6 +164,14 @@ def test_errors_are_codes_here_and_errors_elsewhere(runs, capsys, error, code):
     with pytest.raises(type(error)):
         elsewhere(job(1))
     assert elsewhere.codes == [] and capsys.readouterr().err == ""
+
+
+def test_a_full_disk_ends_a_job_and_not_the_sweep(runs, capsys):
+    runs.errors[0] = OSError(errno.ENOSPC, "No space left on device", "last.pt")
+    assert main(["-m", "seed=0,1", "hydra.sweep.dir=sweep"]) == 1
+    said = capsys.readouterr()
+    assert said.err.startswith("error: No space left on device: last.pt.\n")
+    assert [config.seed for config in runs.seen] == [0, 1] and "2 cells: 1 failed" in said.out
 
 
 def test_a_job_checks_its_values_again(runs):

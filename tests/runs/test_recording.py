@@ -1,5 +1,6 @@
 """While a run computes, one process writes it and its status is true, however it ends."""
 
+import errno
 import json
 import os
 import signal
@@ -43,6 +44,35 @@ def test_the_status_tells_how_a_run_ended(folder, error, raised, status, reason)
         raise error
     assert folder.read_status() == (status, reason)
     assert (folder.path / "error.log").exists() == (reason.startswith("ZeroDivision"))
+
+
+def test_a_full_disk_is_one_sentence_even_where_nothing_can_be_noted(folder, monkeypatch):
+    def full(path, data):
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    with pytest.raises(RunFailed) as failure, recording(folder):
+        monkeypatch.setattr("bench.storage.write_bytes", full)
+        folder.write_error("training")
+    monkeypatch.undo()
+    reason = f"No space left on device: {folder.path / 'error.log'}.\nMake room"
+    assert str(failure.value).startswith(f"failed: {reason}")
+    status, why = folder.read_status()
+    assert status is Status.interrupted and "killed" in why  # the same command resumes it
+
+
+def test_a_full_disk_that_takes_a_last_note_has_failed(folder):
+    with pytest.raises(RunFailed), recording(folder):
+        raise OSError(errno.ENOSPC, "No space left on device", "last.pt")
+    status, why = folder.read_status()
+    assert status is Status.failed and why.startswith("No space left on device: last.pt.")
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"status": "odd", "reason": ""}', "\0" * 20])
+def test_a_damaged_status_is_refused_by_name(folder, content):
+    folder.write_status(Status.done)
+    (folder.path / "status.json").write_text(content)
+    with pytest.raises(BenchError, match=r"status\.json is damaged"):
+        folder.read_status()
 
 
 def test_divergence_is_one_exception_all_the_way(folder):
