@@ -15,7 +15,7 @@ from bench.config.schema import Ensemble, Mode, ModelConfig, RunConfig
 from bench.errors import BenchError, nearest
 from bench.models.base import Point, build_point, own_options
 from bench.models.facts import TrainingFacts, gather_facts
-from bench.models.outside import load_class
+from bench.outside import load_class
 from bench.paths import shipped
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.config.schema import RunConfig
-from bench.models.outside import sources
+from bench.outside import sources
 from bench.paths import PACKAGE
 
 # Where a run writes, on what it computes and how things are worded decide no number.

@@ -1,6 +1,8 @@
 """Runs found on the disk as two tables: nothing is dropped without a word, and no table is slow."""
 
 import shutil
+import subprocess
+import sys
 from datetime import datetime
 
 import pandas as pd
@@ -239,3 +241,12 @@ def test_defaults_are_composed_once_per_model_and_preset(tmp_path, monkeypatch):
     collect([tmp_path])
     assert len(composed) == 1
     collection._defaults.cache_clear()
+
+
+def test_tables_over_runs_need_neither_torch_nor_ase():
+    code = (
+        "import sys, bench.runs.collection\n"
+        "print([m for m in ('torch', 'ase', 'mace', 'e3nn') if m in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.stdout == "[]\n", result.stderr

@@ -14,8 +14,8 @@ from bench.config.schema import ModelConfig, RunConfig
 from bench.errors import BenchError
 from bench.models.base import Point, own_options
 from bench.models.local_charges import LocalCharges
-from bench.models.outside import load_class, sources
 from bench.models.registry import class_of, completed
+from bench.outside import load_class, sources
 from bench.runs.identity import code_version, identify
 
 MINE = f"{__name__}.Mine"
