@@ -10,6 +10,7 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import ArrayLike, NDArray
 
+from bench.data.box import centre_of
 from bench.labels.keys import CARTESIAN_FROM_SPHERICAL, DIPOLE_MASK_KEY, TOTAL_CHARGE_KEY
 from bench.labels.quantities import DIPOLE, MULTIPOLES
 
@@ -96,7 +97,7 @@ def _summarised(kind: str, rows: Sequence[tuple[int, float, float]]) -> SumRule:
 def deviations(atoms: Atoms) -> dict[str, float]:
     """|Σq − Q| in e and the largest |Σ(q r + d) − dipole| in e Å over the defined components.
 
-    Charged structures are compared about the origin, like their dipole.  Empty where the labels
+    Charged structures are compared about their box's centre, as models are.  Empty where the labels
     are absent; charges alone, without atomic dipoles, obey no rule of the dipole.
     """
     if MULTIPOLES.reference_key not in atoms.arrays:
@@ -105,7 +106,10 @@ def deviations(atoms: Atoms) -> dict[str, float]:
     found = {"charge": abs(float(rows[:, 0].sum() - atoms.info[TOTAL_CHARGE_KEY]))}
     mask = np.reshape(np.asarray(atoms.info.get(DIPOLE_MASK_KEY, (0, 0, 0)), dtype=bool), 3)
     if DIPOLE.reference_key in atoms.info and mask.any() and rows.shape[1] >= 4:
-        total = rows[:, 0] @ atoms.positions + rows[:, 1:4].sum(0)[CARTESIAN_FROM_SPHERICAL]
+        total = (
+            rows[:, 0] @ (atoms.positions - centre_of(atoms))
+            + rows[:, 1:4].sum(0)[CARTESIAN_FROM_SPHERICAL]
+        )
         off = np.abs(total - np.reshape(atoms.info[DIPOLE.reference_key], 3))
         found["dipole"] = float(off[mask].max())
     return found
@@ -123,7 +127,7 @@ def tolerances(atoms: Atoms, steps: Mapping[str, float]) -> dict[str, float]:
     """
     count = len(atoms)
     own, whole = steps[MULTIPOLES.reference_key], steps[DIPOLE.reference_key]
-    reach = float((atoms.positions**2).sum(0).max()) + count
+    reach = float(((atoms.positions - centre_of(atoms)) ** 2).sum(0).max()) + count
     errors = {"charge": own * np.sqrt(count), "dipole": np.hypot(own * np.sqrt(reach), whole)}
     return {kind: max(FLOOR, SIGMAS * float(e) / np.sqrt(12.0)) for kind, e in errors.items()}
 

@@ -12,13 +12,13 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import ase
-import numpy as np
 import torch
 from ase.data import chemical_symbols
 from torch import Tensor
 from torch.utils.data import DataLoader
 
 from bench.data.adjacency import GraphPairs, Neighbours, find_pairs, join_pairs
+from bench.data.box import box_of
 from bench.density.geometry import Boundary, Geometry
 from bench.density.reciprocal import boundary_of, half_sphere
 from bench.errors import BenchError
@@ -198,7 +198,7 @@ def build_graph(atoms: ase.Atoms, settings: GraphSettings, index: int = 0) -> Gr
     """
     pbc = tuple(bool(p) for p in atoms.pbc)
     boundary = boundary_of(atoms.cell.array, pbc, f"structure {index}")
-    cell = atoms.cell.array if boundary != Boundary.OPEN or atoms.cell.rank == 3 else np.eye(3)
+    cell = box_of(atoms)
     numbers = torch.as_tensor(atoms.numbers, dtype=torch.int64)
     one_hot = _one_hot(numbers, settings.elements, index)
     labels, has = _reference(atoms)

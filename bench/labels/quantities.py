@@ -181,7 +181,7 @@ MULTIPOLES = Quantity(
 DIPOLE = Quantity(
     "dipole",
     "e Å",
-    description="Cartesian; dipole_mask marks meaningful components",
+    description="Cartesian, about the box's centre; dipole_mask marks meaningful components",
     components=3,
     shown=(Part("dipole", "e Å", text="defined dipole components"),),
     defined=Defined.open_axes,

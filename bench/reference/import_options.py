@@ -23,6 +23,7 @@ UNITS: dict[str, dict[str, float]] = {
 VIRIAL, VASP = "eV", "kbar_vasp"
 BOUNDARIES = {"bulk": (True, True, True), "slab": (True, True, False), "open": (False,) * 3}
 ORDERS = ("spherical", "cartesian")
+ORIGINS = ("unknown", "centre", "zero", "mass")
 STATE = (TOTAL_CHARGE_KEY, "field", MULTIPLICITY_KEY)
 MAPPED = (*labels(), *STATE, *IDENTITY_KEYS)
 SIGNED = (*labels(), "field", TOTAL_CHARGE_KEY)
@@ -52,6 +53,11 @@ class Import:
     multipoles_order: str = key(
         "spherical", "spherical: (q, d_y, d_z, d_x); cartesian: (q, d_x, d_y, d_z)", choices=ORDERS
     )
+    dipole_origin: str = key(
+        "unknown",
+        "of charged structures: the cell's centre, the coordinates' zero or the centre of mass",
+        choices=ORIGINS,
+    )
     valid_fraction: float = key(
         0.1, "of the structures, where the file has no splits", least=0, most=1
     )
@@ -68,6 +74,7 @@ class Stated:
         keys: the file's key by our name; ours where the user named none.
         named: our names whose key the user gave.
         factors: file's value times this is ours, by name.
+        origin: what dipoles of charged structures are about, one of ``ORIGINS``.
         signs: those that the user gave, by name.
         boundary: bulk, slab or open.
         cartesian: whether the file's multipoles are (q, d_x, d_y, d_z) instead of ours.
@@ -83,6 +90,7 @@ class Stated:
     cartesian: bool = False
     virial: bool = False
     vasp: bool = False
+    origin: str = "unknown"
     signs: dict[str, float] = field(default_factory=dict)
     values: dict[str, float] = field(default_factory=dict)
 
@@ -119,6 +127,7 @@ def read_options(options: Import) -> Stated:
         cartesian=options.multipoles_order == "cartesian",
         virial=chosen.get("stress") == VIRIAL,
         vasp=chosen.get("stress") == VASP,
+        origin=options.dipole_origin,
         signs=dict(options.sign),
         values={name: _number(text, name) for name, text in given.items() if text != ""},
     )

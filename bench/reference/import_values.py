@@ -11,6 +11,7 @@ from ase.io.extxyz import REV_PROPERTY_NAME_MAP
 from ase.stress import voigt_6_to_full_3x3_stress
 from numpy.typing import NDArray
 
+from bench.data.box import centre_of
 from bench.data.checks import check_structure, numbers, shaped
 from bench.errors import BenchError
 from bench.labels.keys import (
@@ -21,13 +22,14 @@ from bench.labels.keys import (
     SPHERICAL_FROM_CARTESIAN,
     TOTAL_CHARGE_KEY,
 )
-from bench.labels.quantities import DIPOLE, MULTIPOLES, POLARIZABILITY, STRESS, labels
+from bench.labels.quantities import DIPOLE, ENERGY, MULTIPOLES, POLARIZABILITY, STRESS, labels
 from bench.reference.import_options import BOUNDARIES, Stated
 
 Array = NDArray[np.float64]
 
 NEEDED = ("energy", "forces")
 OF_OPEN_AXES = (DIPOLE.reference_key, POLARIZABILITY.reference_key)
+_NEUTRAL = 1e-6  # e
 _MASKS = {"slab": (0, 0, 1), "open": (1, 1, 1)}
 _VOIGT_FROM_VASP = [0, 1, 2, 4, 5, 3]  # VASP lists xy yz zx, Voigt yz xz xy
 
@@ -59,6 +61,7 @@ def convert(atoms: Atoms, stated: Stated, where: str) -> Atoms:
             store[label.reference_key] = _converted(name, value, frame, stated, where)
     _mask_dipole(frame, stated.boundary)
     _add_state(frame, atoms, stated, where)
+    _count_from_centre(frame, stated, where)
     check_structure(frame, where)
     return frame
 
@@ -174,6 +177,29 @@ def _add_state(frame: Atoms, atoms: Atoms, stated: Stated, where: str) -> None:
         value = find(atoms, stated.keys[name])
         if value is not None:
             frame.info[name] = str(value)
+
+
+def _count_from_centre(frame: Atoms, stated: Stated, where: str) -> None:
+    """Dipole, and energy in a field, of a charged structure about its box's centre c.
+
+    About another origin o they are M = M_o − Q (c − o) and E = E_o + Q F·(c − o) in the field F.
+    """
+    charge = frame.info[TOTAL_CHARGE_KEY]
+    field = frame.info[ELECTRIC_FIELD_KEY] * ~frame.pbc
+    matters = DIPOLE.reference_key in frame.info or np.any(field)
+    if abs(charge) < _NEUTRAL or not matters or stated.origin == "centre":
+        return
+    if stated.origin == "unknown":
+        raise BenchError(
+            f"{where}: its total charge is {charge:+g} e, so that its dipole, and its energy in a "
+            "field, depend on the point that they are counted from.",
+            "dipole_origin=centre (of the cell), zero (of the coordinates) or mass (its centre).",
+        )
+    origin = frame.get_center_of_mass() if stated.origin == "mass" else np.zeros(3)
+    shift = centre_of(frame) - origin
+    frame.info[ENERGY.reference_key] += float(charge * field @ shift)
+    if DIPOLE.reference_key in frame.info:
+        frame.info[DIPOLE.reference_key] -= charge * shift
 
 
 def read_charge(value: Any, what: str) -> float:

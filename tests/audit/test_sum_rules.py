@@ -21,7 +21,7 @@ def made(seed, decimals, charge=0.0, count=30):
     atoms = Atoms(f"H{count}", rng.uniform(-6, 6, size=(count, 3)))
     rows = 0.3 * rng.normal(size=(count, 4))
     rows[:, 0] += charge / count - rows[:, 0].mean()
-    dipole = rows[:, 0] @ atoms.positions + rows[:, [3, 1, 2]].sum(0)
+    dipole = rows[:, 0] @ (atoms.positions - 0.5) + rows[:, [3, 1, 2]].sum(0)
     atoms.arrays["REF_multipoles"] = rows.round(decimals)
     atoms.info |= {
         "total_charge": charge,
@@ -68,6 +68,18 @@ def test_a_stated_step_is_used_instead_of_the_decimals():
     card = {"labels": {key: {"resolution": step} if key != keys[0] else {} for key in keys}}
     stated = sum_rules(frames, stated_resolutions(card))
     assert not any(rule.broken for rule in stated)
+
+
+@pytest.mark.parametrize("box", [None, [20.0, 30.0, 40.0]])
+def test_charged_structures_are_compared_about_their_centre(box):
+    """As the models' dipoles are; without a box that of a unit one."""
+    atoms = made(0, 8, charge=2.0)
+    if box is not None:
+        atoms.set_cell(box)
+        shift = np.array(box) / 2 - 0.5
+        assert deviations(atoms)["dipole"] == pytest.approx(2.0 * shift.max())
+        atoms.info["REF_dipole"] = atoms.info["REF_dipole"] - 2.0 * shift
+    assert deviations(atoms)["dipole"] < 1e-5
 
 
 def test_charges_alone_obey_no_rule_of_the_dipole():

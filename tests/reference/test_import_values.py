@@ -185,7 +185,8 @@ def test_values_that_mean_nothing_are_refused_with_key_and_value(key, value, mes
 def test_values_as_programs_write_them():
     source = water(1)
     source.info.update(DFT_energy="-1.0D+00", q="1+", E="0 0 1.0D-01", spin="3")
-    frame = convert(source, stated(map={"multiplicity": "spin"}), "here")
+    says = stated(map={"multiplicity": "spin"}, dipole_origin="centre")
+    frame = convert(source, says, "here")
     assert frame.info["REF_energy"] == -1.0 and frame.info["total_charge"] == 1.0
     assert frame.info["electric_field"].tolist() == [0.0, 0.0, 0.1]
     assert frame.info["multiplicity"] == 3
@@ -208,3 +209,44 @@ def test_a_crystal_as_a_slab_is_refused_with_a_hint_that_helps():
     with pytest.raises(BenchError, match="filled along z") as error:
         convert(crystal(), stated(field="0"), "here")
     assert "boundary=bulk" in error.value.mend and "Shift" not in error.value.mend
+
+
+def charged(origin, field=0.0):
+    """A molecule of total charge 2 whose dipole, and energy in a field along z, have an origin."""
+    source = water(1, field=field, charge=2.0)
+    charges = source.arrays["AIMS_atom_multipoles"][:, 0]
+    dipole = charges @ (source.positions - origin)
+    source.info["mu"] = dipole
+    source.info["DFT_energy"] = -17.0 - field * dipole[2]
+    return source
+
+
+@pytest.mark.parametrize("field", [0.0, 0.1])
+@pytest.mark.parametrize("origin", ["centre", "zero", "mass"])
+def test_dipoles_and_energies_of_charged_structures_are_counted_from_the_centre(origin, field):
+    """Of whatever origin in the file, one number comes out: that about the cell's centre."""
+    centre = np.array([6.0, 6.0, 10.0])
+    mass = water(1).get_center_of_mass()
+    source = charged({"centre": centre, "zero": np.zeros(3), "mass": mass}[origin], field)
+    expected = charged(centre, field)
+    says = stated("open", map={"dipole": "mu"}, dipole_origin=origin)
+    frame = convert(source, says, "here")
+    assert frame.info["REF_dipole"] == pytest.approx(expected.info["mu"], abs=1e-10)
+    assert frame.info["REF_energy"] == pytest.approx(expected.info["DFT_energy"], abs=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("source", "names", "asked"),
+    [
+        (charged(0.0), {"dipole": "mu"}, True),
+        (charged(0.0, field=0.1), {}, True),
+        (charged(0.0), {}, False),
+        (water(1, field=0.1), {}, False),
+    ],
+)
+def test_the_origin_is_asked_for_where_it_matters(source, names, asked):
+    if not asked:
+        convert(source, stated("open", map=names), "here")
+        return
+    with pytest.raises(BenchError, match=r"here: its total charge is \+2 e, so that its dipole"):
+        convert(source, stated("open", map=names), "here")
