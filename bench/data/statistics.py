@@ -41,18 +41,23 @@ class Baseline:
         return float(row @ np.array([*self.atomic_energies, *self.potential_shifts]))
 
 
+FieldRange: TypeAlias = list[list[float]]  # [2][3]: least and largest felt field in V/Å
+
+
 @dataclass(frozen=True)
 class TrainingMeans:
-    """Means over the training set: the predictor that any model has to beat.
+    """Means over the training set: the predictor that any model has to beat; and what it has seen.
 
     Attributes:
         structure: by quantity, [c] means over the structures that define a component; None where
             none does.
         element: by quantity and atomic number, [c] means over atoms, likewise.
+        field_range: least and largest felt field, [2][3] in V/Å; None where it was not recorded.
     """
 
     structure: dict[str, Row]
     element: dict[str, dict[str, Row]]
+    field_range: FieldRange | None = None
 
     def of(self, atoms: ase.Atoms, quantity: Quantity) -> NDArray[np.float64] | None:
         """[n, c] or [c] means as values of a structure, NaN where there is none.
@@ -115,7 +120,12 @@ def training_means(frames: Sequence[ase.Atoms]) -> TrainingMeans:
             element[name] = {str(z): _mean(values[own], counted[own]) for z, own in of_element}
         else:
             structure[name] = _mean(values, counted)
-    return TrainingMeans(structure, element)
+    return TrainingMeans(structure, element, _field_range(frames))
+
+
+def _field_range(frames: Sequence[ase.Atoms]) -> FieldRange:
+    fields = np.stack([a.info[names.ELECTRIC_FIELD_KEY] for a in frames])
+    return [fields.min(0).tolist(), fields.max(0).tolist()]
 
 
 def _rows(atoms: ase.Atoms, quantity: Quantity) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

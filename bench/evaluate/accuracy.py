@@ -10,14 +10,10 @@ import numpy as np
 from bench.data.statistics import TrainingMeans
 from bench.evaluate.record import mark_absent
 from bench.evaluate.registry import ACCURACY
-from bench.evaluate.scoring import Sample, error_records
+from bench.evaluate.scoring import Missing, Sample, error_records
 from bench.evaluate.selection import converged, subsets
 from bench.evaluate.values import SCORED, Scored
 from bench.runs.records import Evaluation
-
-
-class Missing(Exception):
-    """No structure to score; the text says why."""
 
 
 def accuracy(frames: Sequence[ase.Atoms], means: TrainingMeans) -> Evaluation:
@@ -27,7 +23,7 @@ def accuracy(frames: Sequence[ase.Atoms], means: TrainingMeans) -> Evaluation:
     finite; n says how many are left.
     """
     result = Evaluation()
-    for subset, indices in subsets(frames).items():
+    for subset, indices in subsets(frames, means.field_range).items():
         for name, scored in SCORED.items():
             family = ACCURACY[name]
             if subset != "all" and family.names[0] in result.absent:

@@ -23,7 +23,12 @@ def evaluate(frames: Sequence[ase.Atoms], means: TrainingMeans) -> Evaluation:
         means: of the training set.
     """
     health = scf_health(frames)
-    parts = [accuracy(frames, means), field_response(frames), charge_states(frames), health]
+    parts = [
+        accuracy(frames, means),
+        field_response(frames, means.field_range),
+        charge_states(frames),
+        health,
+    ]
     return Evaluation(
         records=[record for part in parts for record in part.records],
         absent={name: reason for part in parts for name, reason in part.absent.items()},

@@ -64,6 +64,10 @@ SUFFIXES: dict[str, tuple[Better, str]] = {
     "rmse": ("lower", "root mean square error of"),
     "mae_of_mean": ("none", "the same, of the training set's mean, absolute:"),
     "rmse_of_mean": ("none", "the same, of the training set's mean, root mean square:"),
+    "rmse_of_multipoles": (
+        "none",
+        "the same, of the reference's own multipoles, root mean square:",
+    ),
     "std": ("none", "standard deviation over the test set of the reference's"),
 }
 _ERRORS = ("mae", "rmse")
@@ -88,6 +92,43 @@ DIPOLE_SLOPE = Family(
 INDUCED_DIPOLE = Family(
     "induced_dipole", "e Å", "dipole less its mean over a field series (series)", _WITH_MEAN
 )
+CHARGE_SLOPE = Family(
+    "charge_slope", "e Å/V", "dq/dE of each atom at fixed positions (series)", _WITH_MEAN
+)
+LAYER_SLOPE = Family(
+    "layer_slope",
+    "e Å/V",
+    "dq/dE of each metal layer and of what is on the metal (series)",
+    _WITH_MEAN,
+)
+BORN_CHARGE = Family(
+    "born_charge", "e", "dF/dE components of each atom, its Born charge Z* (series)", _WITH_MEAN
+)
+_OF_MULTIPOLES = (*_ERRORS, "rmse_of_mean", "rmse_of_multipoles")
+DENSITY_SLOPE = Family(
+    "density_slope",
+    "me/(VÅ²)",
+    "planar-averaged induced charge density per field along z, smeared alike (series)",
+    _OF_MULTIPOLES,
+)
+POTENTIAL_SLOPE = Family(
+    "potential_slope",
+    "V/(V/Å)",
+    "planar-averaged induced potential per field along z, smeared alike (series)",
+    _OF_MULTIPOLES,
+)
+SCREENING_RATIO = Family(
+    "screening_ratio",
+    "1",
+    "potential drop across the metal over that of vacuum (series)",
+    _OF_MULTIPOLES,
+)
+COOPERATIVITY = Family(
+    "cooperativity",
+    "e Å²/V",
+    "dM/dE of an interface less those of its metal and of the rest alone (series)",
+    _WITH_MEAN,
+)
 CHARGE_DIFFERENCE = Family(
     "charge_difference", "eV", "E(Q) − E(0) at equal geometry, raw (pairs)", _WITH_MEAN
 )
@@ -100,13 +141,107 @@ CHARGE_SPREAD = Family(
 CHARGE_CURVATURE = Family(
     "charge_curvature", "eV", "E(Q) − 2 E(Q+1) + E(Q+2) at equal geometry (triples)", _WITH_MEAN
 )
-FIELD_RESPONSE = (DIPOLE_SLOPE, INDUCED_DIPOLE)
-CHARGE_STATES = (CHARGE_DIFFERENCE, CHARGE_SPREAD, CHARGE_CURVATURE)
-
-SLOPES = (
-    MetricInfo("dipole_slope", "e Å²/V", "none", "dM/dE of one series, predicted (fields)"),
-    MetricInfo("dipole_slope_reference", "e Å²/V", "none", "dM/dE of one series, DFT (fields)"),
+CHARGE_FORCES = Family(
+    "charge_forces", "meV/Å", "force components F(Q) − F(0) at equal geometry (pairs)", _WITH_MEAN
 )
+ADDED_CHARGE = Family(
+    "added_charge", "e", "q(Q) − q(0) of each atom at equal geometry (pairs)", _WITH_MEAN
+)
+VACANCY_CHARGE = Family(
+    "vacancy_charge",
+    "e",
+    "added charge of the atoms within 3 Å of the vacancy (pairs)",
+    _WITH_MEAN,
+)
+RADIAL_CHARGE = Family(
+    "radial_charge",
+    "e",
+    "added charge of the atoms within r of the vacancy, r up to 5 Å (pairs)",
+    _WITH_MEAN,
+)
+TRANSITION_LEVEL = Family(
+    "transition_level",
+    "eV",
+    "Fermi level ε(q/q') of equal formation energies at equal geometry (pairs)",
+    _WITH_MEAN,
+)
+RELAXED_POSITIONS = Family(
+    "relaxed_positions",
+    "Å",
+    "displacement components between the reference's minimum and the model's (structures)",
+    _ERRORS,
+)
+VACANCY_OPENING = Family(
+    "vacancy_opening",
+    "Å",
+    "distance of the two atoms next to the vacancy, each at its own minimum (structures)",
+    _ERRORS,
+)
+RELAXED_LEVEL = Family(
+    "relaxed_level",
+    "eV",
+    "Fermi level ε(q/q') of equal formation energies, each charge at its minimum (pairs)",
+    _WITH_MEAN,
+)
+FORMATION_ENERGY = Family(
+    "formation_energy",
+    "eV",
+    "relaxed vacancy less its relaxed host at ε_F = 0 (structures)",
+    _ERRORS,
+)
+FIELD_RESPONSE = (
+    DIPOLE_SLOPE,
+    INDUCED_DIPOLE,
+    CHARGE_SLOPE,
+    LAYER_SLOPE,
+    BORN_CHARGE,
+    DENSITY_SLOPE,
+    POTENTIAL_SLOPE,
+    SCREENING_RATIO,
+    COOPERATIVITY,
+)
+CHARGE_STATES = (
+    CHARGE_DIFFERENCE,
+    CHARGE_SPREAD,
+    CHARGE_CURVATURE,
+    CHARGE_FORCES,
+    ADDED_CHARGE,
+    VACANCY_CHARGE,
+    RADIAL_CHARGE,
+    TRANSITION_LEVEL,
+)
+RELAXED = (RELAXED_POSITIONS, VACANCY_OPENING, RELAXED_LEVEL, FORMATION_ENERGY)
+
+
+def _values(family: Family, text: str) -> tuple[MetricInfo, MetricInfo]:
+    """The predicted and the reference value themselves, beside the errors of the family."""
+    return (
+        MetricInfo(family.name, family.unit, "none", f"predicted {text}"),
+        MetricInfo(f"{family.name}_reference", family.unit, "none", f"DFT's {text}"),
+    )
+
+
+def _correction(family: Family) -> MetricInfo:
+    text = "periodic images' part in the level, in DFT's and the model's alike (geometries)"
+    return MetricInfo(f"{family.name}_correction", family.unit, "none", text)
+
+
+SLOPES = _values(DIPOLE_SLOPE, "dM/dE of one series (fields)")
+LAYER_SLOPES = _values(LAYER_SLOPE, "dq/dE of one layer of one series (fields)")
+SCREENING_RATIOS = _values(SCREENING_RATIO, "screening ratio of one series (fields)")
+COOPERATIVITIES = _values(COOPERATIVITY, "cooperativity of one interface (fields)")
+FIELD_VALUES = (*SLOPES, *LAYER_SLOPES, *SCREENING_RATIOS, *COOPERATIVITIES)
+VACANCY_CHARGES = _values(VACANCY_CHARGE, "mean added charge within 3 Å (geometries)")
+_LEVEL = "mean level over the cell's average potential, images' correction included (geometries)"
+TRANSITION_LEVELS = (*_values(TRANSITION_LEVEL, _LEVEL), _correction(TRANSITION_LEVEL))
+RELAXED_LEVELS = (*_values(RELAXED_LEVEL, _LEVEL), _correction(RELAXED_LEVEL))
+VACANCY_OPENINGS = _values(VACANCY_OPENING, "mean opening (structures)")
+FORMATION_ENERGIES = _values(
+    FORMATION_ENERGY, "mean formation energy, images' correction included (structures)"
+)
+EQUAL_GEOMETRY_VALUES = (*VACANCY_CHARGES, *TRANSITION_LEVELS)
+RELAXED_VALUES = (*VACANCY_OPENINGS, *RELAXED_LEVELS, *FORMATION_ENERGIES)
+CHARGE_VALUES = (*EQUAL_GEOMETRY_VALUES, *RELAXED_VALUES)
 SCF_SOLVE = (
     MetricInfo("scf_converged_fraction", "1", "higher", "structures whose density converged"),
     MetricInfo("scf_unconverged_count", "structures", "lower", "excluded from every error"),
@@ -134,8 +269,10 @@ METRICS: dict[str, MetricInfo] = {
     for group in (
         *(family.metrics() for family in ACCURACY.values()),
         *(family.metrics() for family in FIELD_RESPONSE),
-        SLOPES,
+        FIELD_VALUES,
         *(family.metrics() for family in CHARGE_STATES),
+        *(family.metrics() for family in RELAXED),
+        CHARGE_VALUES,
         SCF_SOLVE,
         SCF_RESPONSE,
         SCF_GAP,

@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.evaluate.bootstrap import mean_interval
-from bench.evaluate.record import record
-from bench.evaluate.registry import Family
-from bench.runs.records import MetricRecord
+from bench.evaluate.record import mark_absent, record
+from bench.evaluate.registry import Family, MetricInfo
+from bench.runs.records import Evaluation, MetricRecord
 
 Array = NDArray[np.float64]
+
+
+UNSOUND = "not converged or not finite"
+
+
+class Missing(Exception):
+    """Nothing to score; the text says why."""
+
+
+class InSubset(Protocol):
+    """What belongs to one subset beside ``all``."""
+
+    @property
+    def subset(self) -> str:
+        """Its name."""
+
+
+Kind = TypeVar("Kind", bound=InSubset)
 
 
 @dataclass(frozen=True)
@@ -25,16 +45,20 @@ class Sample:
         reference: [k] values of the reference.
         predicted: [k] values of the model.
         mean: [k] values of the training mean; None where the training set has none.
+        multipoles: [k] values that the reference's own atomic multipoles would give; None where
+            nothing is made of them.
     """
 
     group: str
     reference: Array
     predicted: Array
     mean: Array | None
+    multipoles: Array | None = None
 
 
 def error_records(family: Family, subset: str, samples: Sequence[Sample]) -> list[MetricRecord]:
-    """MAE and RMSE over all values, those of the training mean, and the reference's deviation.
+    """MAE and RMSE over all values, those of the training mean and of the reference's multipoles,
+    and the reference's deviation.
 
     Args:
         family: whose errors; it says which numbers are wanted.
@@ -42,9 +66,12 @@ def error_records(family: Family, subset: str, samples: Sequence[Sample]) -> lis
         samples: at least one.
     """
     errors = {"": [s.predicted - s.reference for s in samples]}
-    means = [s.mean - s.reference for s in samples if s.mean is not None]
-    if len(means) == len(samples):
-        errors["_of_mean"] = means
+    others = {"_of_mean": [s.mean for s in samples]}
+    others["_of_multipoles"] = [s.multipoles for s in samples]
+    for suffix, given in others.items():
+        known = [x - s.reference for x, s in zip(given, samples) if x is not None]
+        if len(known) == len(samples):
+            errors[suffix] = known
     groups = [s.group for s in samples]
     records = []
     for suffix, values in errors.items():
@@ -57,6 +84,63 @@ def error_records(family: Family, subset: str, samples: Sequence[Sample]) -> lis
         value = float(np.std(np.concatenate([s.reference for s in samples])))
         records.append(record(f"{family.name}_std", value, subset=subset, n=len(samples)))
     return records
+
+
+def score_by_subset(
+    result: Evaluation,
+    family: Family,
+    found: Sequence[Kind],
+    compare: Callable[[Kind], Sample],
+    wanted: str,
+    *,
+    named: Sequence[MetricInfo] = (),
+) -> None:
+    """Add the errors over everything found and over each of its subsets, or why there are none.
+
+    Args:
+        result: gets the records, or the reasons.
+        family: of the errors.
+        found: each has a ``subset``.
+        compare: gives the sample of one of them, or raises ``Missing``.
+        wanted: what was looked for, for the reason where nothing was found.
+        named: metrics of the predicted and the reference values' means over each subset.
+    """
+    samples: dict[str, list[Sample]] = defaultdict(list)
+    reasons: dict[str, list[str]] = defaultdict(list)
+    if not found:
+        reasons["all"].append(f"no {wanted} in the test set")
+    for one in found:
+        subsets = ("all", one.subset)
+        try:
+            sample = compare(one)
+        except Missing as missing:
+            for subset in subsets:
+                reasons[subset].append(str(missing))
+            continue
+        for subset in subsets:
+            samples[subset].append(sample)
+    for subset in dict.fromkeys([*samples, *reasons]):
+        if subset in samples:
+            result.records.extend(error_records(family, subset, samples[subset]))
+            result.records.extend(_means(named, subset, samples[subset]))
+        elif subset == "all" or "all" in samples:  # what is absent everywhere is said once
+            reason = "; ".join(dict.fromkeys(reasons[subset]))
+            mark_absent(result.absent, [family], reason, subset=subset)
+            suffix = "" if subset == "all" else f"[{subset}]"
+            result.absent.update({f"{metric.name}{suffix}": reason for metric in named})
+
+
+def _means(
+    named: Sequence[MetricInfo], subset: str, samples: Sequence[Sample]
+) -> list[MetricRecord]:
+    """Of the predicted and of the reference values; over different subsets they mean nothing."""
+    if subset == "all":
+        return []
+    values = ([s.predicted for s in samples], [s.reference for s in samples])
+    return [
+        record(metric.name, float(np.mean(both)), subset=subset, n=len(samples))
+        for metric, both in zip(named, values)
+    ]
 
 
 Measure = tuple[float, tuple[float, float] | None]

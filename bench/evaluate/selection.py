@@ -7,10 +7,14 @@ from collections.abc import Sequence
 
 import ase
 import numpy as np
+from numpy.typing import NDArray
 
+from bench.data.statistics import FieldRange
 from bench.labels.keys import APPLIED_FIELD_KEY, CONVERGED_KEY, ELECTRIC_FIELD_KEY, TOTAL_CHARGE_KEY
 
+SAME_FIELD = 1e-6  # V/Å
 NO_APPLIED_FIELD = 1e-3  # V/Å
+BEYOND = "beyond_training_fields"
 
 
 def converged(atoms: ase.Atoms) -> bool:
@@ -44,10 +48,31 @@ def without_applied_field(atoms: ase.Atoms) -> bool:
     return bool(np.linalg.norm(applied) < NO_APPLIED_FIELD)
 
 
-def subsets(frames: Sequence[ase.Atoms]) -> dict[str, list[int]]:
-    """Indices by subset: all, those of the data, without applied field, per total charge.
+def beyond(
+    field: np.ndarray, field_range: FieldRange, axis: int | None = None
+) -> NDArray[np.bool_]:
+    """[k] whether felt fields lie outside of those that training has seen.
 
-    The last two are there where fields, or charges, differ within the test set.
+    Args:
+        field: [k] along ``axis``, or [k, 3], in V/Å.
+        field_range: least and largest felt field of the training set, [2][3] in V/Å.
+        axis: 0, 1 or 2; None for fields with three components.
+    """
+    low, high = np.array(field_range) if axis is None else np.array(field_range)[:, axis]
+    outside = (field < low - SAME_FIELD) | (field > high + SAME_FIELD)
+    return np.asarray(outside.any(axis=-1) if axis is None else outside)
+
+
+def subsets(
+    frames: Sequence[ase.Atoms], field_range: FieldRange | None = None
+) -> dict[str, list[int]]:
+    """Indices by subset: all, those of the data, by field, per total charge.
+
+    The last ones are there where fields, or charges, differ within the test set.
+
+    Args:
+        frames: the test set.
+        field_range: as of ``beyond``; None leaves that subset out.
     """
     chosen: dict[str, list[int]] = defaultdict(list)
     chosen["all"] = list(range(len(frames)))
@@ -56,6 +81,9 @@ def subsets(frames: Sequence[ase.Atoms]) -> dict[str, list[int]]:
         chosen["subset=all" if name == "all" else name].append(index)
     if any(np.any(felt_field(a)) for a in frames):
         chosen["no_applied_field"] = [i for i, a in enumerate(frames) if without_applied_field(a)]
+        if field_range is not None:
+            outside = beyond(np.stack([felt_field(a) for a in frames]), field_range)
+            chosen[BEYOND] = np.flatnonzero(outside).tolist()
     charges = [total_charge(a) for a in frames]
     for charge in sorted(set(charges)) if len(set(charges)) > 1 else []:
         chosen[charge_name(charge)] = [i for i, q in enumerate(charges) if q == charge]

@@ -8,18 +8,21 @@ import ase
 import torch
 
 from bench.data.batch import Batch, make_loader
+from bench.inference.relax import write_minimum
 from bench.labels.keys import (
     CHARGE_BLIND_KEY,
     CHEMICAL_POTENTIAL_KEY,
     CONVERGED_KEY,
     FERMI_LEVEL_GAP_KEY,
     ITERATIONS_KEY,
+    RELAXED_SUBSET,
     RESIDUAL_KEY,
     RESPONSE_MAX_KEY,
     RESPONSE_MIN_KEY,
+    SMEARING_WIDTH_KEY,
     energy_part_key,
 )
-from bench.labels.quantities import QUANTITIES, Quantity, Source
+from bench.labels.quantities import MULTIPOLES, QUANTITIES, Quantity, Source
 from bench.labels.stored import can_have, known
 from bench.models.base import Point
 from bench.models.prediction import Prediction
@@ -51,6 +54,10 @@ def predict_frames(
             atoms = frames[int(batch.index[row])].copy()
             _write(atoms, batch, prediction, row)
             atoms.info[CHARGE_BLIND_KEY] = not model.knows_total_charge
+            if MULTIPOLES.predicted_key in atoms.arrays:
+                atoms.info[SMEARING_WIDTH_KEY] = model.config.smearing_width
+            if atoms.info.get("subset") == RELAXED_SUBSET:
+                write_minimum(model, atoms)
             predicted.append(atoms)
     model.train(was_training)
     return predicted

@@ -20,6 +20,12 @@ DIPOLE_MASK_KEY = "dipole_mask"  # 1 where the component of the dipole is define
 MULTIPLICITY_KEY = "multiplicity"
 HIRSHFELD_KEY = "REF_hirshfeld_charges"  # e, of the reference code itself
 MULLIKEN_KEY = "REF_mulliken_charges"  # e
+VACANCY_SITE_KEY = "vacancy_site"  # Å, where the removed atom was
+# Valence electrons per Å on equally spaced planes from z = 0 to the cell's top; of test slabs.
+ELECTRON_PROFILE_KEY = "REF_electron_profile"
+# Of the perfect host, its ions held and free, for corrections of a charged cell's images.
+DIELECTRIC_KEY = "dielectric_constants"
+RELAXED_SUBSET = "relaxed"  # minima of the reference, from which a model goes to its own
 
 # What a prediction has beside its quantities.
 BASELINE_KEY = "BASELINE_energy"  # eV, of the training set's elements: no model needed
@@ -31,6 +37,10 @@ RESIDUAL_KEY = "SCF_residual"  # e
 CONVERGED_KEY = "SCF_converged"
 RESPONSE_MIN_KEY = "SCF_response_min"  # smallest and largest Re λ of the response ∂F/∂p
 RESPONSE_MAX_KEY = "SCF_response_max"
+SMEARING_WIDTH_KEY = "smearing_width"  # Å, of the Gaussians that its multipoles stand for
+RELAXED_POSITIONS_KEY = "PRED_relaxed_positions"  # Å, the model's minimum
+RELAXED_ENERGY_KEY = "PRED_relaxed_energy"  # eV
+RELAXED_CONVERGED_KEY = "PRED_relaxed_converged"  # whether it was reached
 
 # What a point's energy is the sum of (eV); not every point has all of them.
 ENERGY_PARTS = {

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
 
 import torch
 from ase.data import chemical_symbols
 from torch import Tensor
 
 from bench.errors import BenchError
+from bench.labels.elements import METALS
 
 IONS = {1: 1.0, 8: -2.0, 14: 4.0}  # e
-METALS = frozenset(
-    chain((3, 4), range(11, 14), range(19, 32), range(37, 51), range(55, 85), range(87, 117))
-)
 
 
 def formal_charges(elements: Sequence[int], model: str) -> Tensor:

@@ -17,10 +17,10 @@ from torch.nn.functional import pad, softplus
 
 from bench.config.schema import Mode, ModelConfig
 from bench.density.coulomb import Maps
+from bench.labels.elements import METALS
 from bench.models.base import Density, Inputs
 from bench.models.bonds import BondMultipoles
 from bench.models.facts import TrainingFacts
-from bench.models.formal_charges import METALS
 from bench.models.heads import ScalarHead
 from bench.models.response import InsulatingResponse, Response
 from bench.models.self_consistent import SelfConsistentPoint

@@ -23,7 +23,7 @@ def screening(subject: Subject) -> Observed:
     slab = metal_slab(subject.elements)  # one atom per layer
     slab = slab[np.argsort(slab.positions[:, 2])]
     induced = induced_multipoles(subject, slab)
-    potential = induced_potential(slab, induced, width=subject.smearing_width)
+    potential = potential_slope(slab, induced, width=subject.smearing_width)
     bare = FIELD * float(np.ptp(slab.positions[:, 2]))
     area = slab.get_volume() / slab.cell[2, 2]
     layers = enumerate(induced[:, 0].tolist(), start=1)
@@ -47,9 +47,7 @@ def induced_multipoles(subject: Subject, slab: ase.Atoms) -> torch.Tensor:
     return (both[0] - both[1]) / 2
 
 
-def induced_potential(
-    slab: ase.Atoms, induced: torch.Tensor, *, width: float
-) -> NDArray[np.float64]:
+def potential_slope(slab: ase.Atoms, induced: torch.Tensor, *, width: float) -> NDArray[np.float64]:
     """[n] in V: potential of the induced density and of the field, seen by each atom's Gaussian."""
     batch = bare_batch(state(slab, field=np.array([0.0, 0.0, FIELD])), width=width)
     maps, p = coulomb_maps(batch, induced, width=width)

@@ -16,13 +16,16 @@ from bench.density.constants import COULOMB_CONSTANT
 from bench.errors import BenchError
 from bench.labels.keys import (
     APPLIED_FIELD_KEY,
+    DIELECTRIC_KEY,
     DIPOLE_MASK_KEY,
     ELECTRIC_FIELD_KEY,
+    ELECTRON_PROFILE_KEY,
     HIRSHFELD_KEY,
     IDENTITY_KEYS,
     MULLIKEN_KEY,
     MULTIPLICITY_KEY,
     TOTAL_CHARGE_KEY,
+    VACANCY_SITE_KEY,
 )
 from bench.labels.quantities import DIPOLE, ENERGY, FERMI_LEVEL, FORCES, MULTIPOLES
 from bench.reference.cp2k_input import is_metal
@@ -61,13 +64,15 @@ def labelled_frame(atoms: Atoms, label: dict[str, Any]) -> Atoms:
         felt[2] += per_dipole * dipole
         frame.info[DIPOLE.reference_key] = np.array([0.0, 0.0, dipole])
         frame.info[DIPOLE_MASK_KEY] = np.array([0, 0, 1])
+        if atoms.info["split"] == "test":  # nothing is trained on it, and it is long
+            frame.info[ELECTRON_PROFILE_KEY] = np.array(label["profile"]["electrons_per_length"])
     frame.info[ELECTRIC_FIELD_KEY] = felt
     frame.info[APPLIED_FIELD_KEY] = applied
     frame.info[ENERGY.reference_key] = energy
     if label["fermi_level"] is not None and is_metal(atoms):
         frame.info[FERMI_LEVEL.reference_key] = label["fermi_level"]
-    if "vacancy_site" in atoms.info:
-        frame.info["vacancy_site"] = np.array(atoms.info["vacancy_site"])
+    if VACANCY_SITE_KEY in atoms.info:
+        frame.info[VACANCY_SITE_KEY] = np.array(atoms.info[VACANCY_SITE_KEY])
     dipoles = np.array(label["dipoles"])
     frame.arrays[FORCES.reference_key] = np.array(label["forces"])
     frame.arrays[MULTIPOLES.reference_key] = np.column_stack(
@@ -92,9 +97,33 @@ def build(store: Store) -> list[Atoms]:
     plan = store.plan()
     labels = {a.info["uid"]: store.read_label(a.info["uid"]) for a in plan if a.info["uid"] in done}
     frames = [labelled_frame(a, labels[a.info["uid"]]) for a in plan if a.info["uid"] in labels]
+    add_dielectric_constants(frames, read_about(store.folder))
     write_frames(store.folder / _STRUCTURES, frames)
     write_yaml(store.folder / "card.yaml", make_card(store, plan, frames, list(labels.values())))
     return frames
+
+
+def add_dielectric_constants(frames: Sequence[Atoms], about: dict[str, Any]) -> None:
+    """Let crystals state what ``about.yaml`` says of the host, for corrections of charged cells.
+
+    Raises:
+        BenchError: not two numbers of at least one.
+    """
+    if DIELECTRIC_KEY not in about:
+        return
+    given = about[DIELECTRIC_KEY]
+    try:
+        constants = np.array([float(given[ions]) for ions in ("ions_held", "ions_free")])
+    except (KeyError, TypeError, ValueError):
+        constants = np.zeros(2)
+    if not (constants >= 1.0).all():
+        raise BenchError(
+            f"about.yaml: {DIELECTRIC_KEY}={given!r}.",
+            f"Two numbers of at least one: {DIELECTRIC_KEY}: {{ions_held: 2.4, ions_free: 4.6}}",
+        )
+    for atoms in frames:
+        if atoms.pbc.all():
+            atoms.info[DIELECTRIC_KEY] = constants
 
 
 def make_card(

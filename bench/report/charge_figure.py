@@ -10,15 +10,18 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bench.evaluate.charge_states import (
+from bench.evaluate.charge_groups import (
     CHARGE_BLIND,
-    Difference,
+    NO_GROUP,
     charge_groups,
+    is_charge_blind,
+)
+from bench.evaluate.charge_states import (
+    Difference,
     curvatures,
     differences,
     spreads,
 )
-from bench.labels.keys import CHARGE_BLIND_KEY
 from bench.report.drawing import NoData, panels, parity, rmse
 
 
@@ -30,8 +33,8 @@ def charge_figure(frames: Sequence[ase.Atoms], title: str) -> Figure:
     """
     states = charge_groups(frames)
     if not states:
-        raise NoData("no geometry with several total charges in the test set")
-    if any(atoms.info.get(CHARGE_BLIND_KEY, False) for atoms in frames):
+        raise NoData(NO_GROUP)
+    if is_charge_blind(frames):
         raise NoData(CHARGE_BLIND)
     kinds = {
         "E(Q) − E(0)": differences(states),

@@ -9,7 +9,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bench.evaluate.field_response import FieldSeries, field_series, slope, why_not
+from bench.evaluate.field_response import dipoles
+from bench.evaluate.scoring import Missing
+from bench.evaluate.series import FieldSeries, SoundValues, field_series, slope
 from bench.report.drawing import NoData, panels
 
 AXES = "xyz"
@@ -21,28 +23,34 @@ def field_figure(frames: Sequence[ase.Atoms], title: str) -> Figure:
     Raises:
         NoData: no field series, or no sound prediction of one.
     """
-    series = field_series(frames)
-    scored = [one for one in series if one.scored]
-    if not scored:
-        raise NoData(why_not(series))
-    figure, axes = panels(len(scored), title=title)
-    for panel, one in zip(axes, scored):
-        _draw(panel, one)
+    found: list[tuple[FieldSeries, SoundValues]] = []
+    reasons = []
+    for series in field_series(frames):
+        try:
+            found.append((series, dipoles(series)))
+        except Missing as reason:
+            reasons.append(str(reason))
+    if not found:
+        raise NoData("; ".join(dict.fromkeys(reasons)) or "no field series in the test set")
+    figure, axes = panels(len(found), title=title)
+    for panel, (series, values) in zip(axes, found):
+        _draw(panel, series, values)
     return figure
 
 
-def _draw(axes: Axes, series: FieldSeries) -> None:
-    field, *dipoles = series.sound_values()
+def _draw(axes: Axes, series: FieldSeries, values: SoundValues) -> None:
+    field = values.field
     ends = np.array([field.min(), field.max()])
     texts = []
-    for name, dipole, marker in zip(("DFT", "model"), dipoles, ("o", "s")):
+    drawn = {"DFT": (values.reference, "o", "-"), "model": (values.predicted, "s", "--")}
+    for name, (dipole, marker, style) in drawn.items():
         induced = dipole - dipole.mean()
         (points,) = axes.plot(field, induced, marker, label=name, fillstyle="none")
-        steepness = slope(field, dipole)
+        steepness = float(slope(field, dipole))
         line = steepness * (ends - field.mean())
-        axes.plot(ends, line, "-" if name == "DFT" else "--", color=points.get_color())
+        axes.plot(ends, line, style, color=points.get_color())
         texts.append(f"{name} {steepness:.3g}")
-    left_out = len(series.sound) - len(field)
+    left_out = len(series.frames) - len(field)
     axes.set(
         title=f"{series.name}\nslope {', '.join(texts)} e Å²/V"
         + (f"\nunsound predictions, left out: {left_out}" if left_out else ""),

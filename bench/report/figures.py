@@ -9,11 +9,15 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from bench.errors import BenchError
+from bench.report.added_charge_figure import added_charge_figure
+from bench.report.born_figure import born_figure
 from bench.report.charge_figure import charge_figure
 from bench.report.drawing import NoData, styled
 from bench.report.field_figure import field_figure
+from bench.report.formation_figure import formation_figure
 from bench.report.learning import learning_curves
 from bench.report.parity_figure import parity_figure
+from bench.report.profile_figure import profile_figure
 from bench.runs.folder import RunFolder
 from bench.storage import replacing
 from bench.train.log import TrainingLog
@@ -64,7 +68,11 @@ def _figures(folder: RunFolder) -> dict[str, Callable[[], Figure]]:
         "learning_curves": lambda: learning_curves(_log(folder), title),
         "parity": lambda: parity_figure(frames, title),
         "induced_dipole": lambda: field_figure(frames, title),
+        "induced_profiles": lambda: profile_figure(frames, title),
+        "born_charges": lambda: born_figure(frames, title),
         "charge_states": lambda: charge_figure(frames, title),
+        "added_charge": lambda: added_charge_figure(frames, title),
+        "formation_energy": lambda: formation_figure(frames, title),
     }
 
 

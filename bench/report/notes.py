@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 
 from bench.evaluate.registry import (
     ACCURACY,
     CHARGE_STATES,
+    CHARGE_VALUES,
     FIELD_RESPONSE,
+    FIELD_VALUES,
+    RELAXED,
     SCF_RESPONSE,
     SCF_SOLVE,
-    SLOPES,
 )
 from bench.labels.quantities import FERMI_LEVEL
 from bench.runs.records import MetricsFile
@@ -21,10 +24,13 @@ MOST_INDICES = 20
 SHORT_NAMES = {
     **{
         name: family.name.replace("_", " ")
-        for family in (*ACCURACY.values(), *FIELD_RESPONSE, *CHARGE_STATES)
+        for family in (*ACCURACY.values(), *FIELD_RESPONSE, *CHARGE_STATES, *RELAXED)
         for name in family.names
     },
-    **{metric.name: "dipole slope" for metric in SLOPES},
+    **{
+        name: re.sub("_(reference|correction)$", "", name).replace("_", " ")
+        for name in (metric.name for metric in (*FIELD_VALUES, *CHARGE_VALUES))
+    },
     **{metric.name: "self-consistency" for metric in SCF_SOLVE},
     **{metric.name: "response eigenvalues" for metric in SCF_RESPONSE},
 }
@@ -65,14 +71,33 @@ def _values(metrics: MetricsFile) -> dict[tuple[str, str], float]:
 
 
 def solve_lines(metrics: MetricsFile) -> list[str]:
-    """Health of the self-consistent solves, and the slope of every field series."""
+    """Health of the self-consistent solves."""
+    known = ("scf_iterations_mean", "all") in _values(metrics)
+    return [f"self-consistency: {', '.join(_solve_parts(metrics))}"] if known else []
+
+
+# metrics whose values of one series, charge or level stand on one line, with their texts
+_ON_ONE_LINE = {
+    "dipole_slope": "dM/dE {0:.3g} e Å²/V, DFT {1:.3g}",
+    "cooperativity": "cooperativity {0:.2g}, DFT {1:.2g}",
+    "screening_ratio": "screening ratio {0:.2g}, DFT {1:.2g}",
+    "vacancy_charge": "added charge within 3 Å {0:.3g} e, DFT {1:.3g}",
+    "vacancy_opening": "opening {0:.3g} Å, DFT {1:.3g}",
+    "transition_level": "ε {0:.3g} eV, DFT {1:.3g}",
+    "relaxed_level": "relaxed ε {0:.3g} eV, DFT {1:.3g}",
+    "formation_energy": "formation energy {0:.3g} eV, DFT {1:.3g}",
+}
+
+
+def response_lines(metrics: MetricsFile) -> list[str]:
+    """What every field series, charge and level says, of the model and of DFT."""
     values = _values(metrics)
-    lines = [f"self-consistency: {', '.join(_solve_parts(metrics))}"]
-    for (name, subset), reference in values.items():
-        if name == "dipole_slope_reference":
-            slope = values["dipole_slope", subset]
-            lines.append(f"dM/dE, {subset}: {slope:.3g} e Å²/V, DFT {reference:.3g} e Å²/V")
-    return lines if ("scf_iterations_mean", "all") in values else lines[1:]
+    lines: dict[str, list[str]] = defaultdict(list)
+    for name, text in _ON_ONE_LINE.items():
+        for (found, subset), value in values.items():
+            if found == name:
+                lines[subset].append(text.format(value, values[f"{name}_reference", subset]))
+    return [f"{subset}: {'; '.join(texts)}" for subset, texts in lines.items()]
 
 
 def _solve_parts(metrics: MetricsFile) -> list[str]:

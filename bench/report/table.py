@@ -10,14 +10,25 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
-from bench.evaluate.registry import ACCURACY, CHARGE_STATES, FIELD_RESPONSE, Family
-from bench.report.notes import absences, solve_lines, warnings
+from bench.evaluate.registry import (
+    ACCURACY,
+    CHARGE_CURVATURE,
+    CHARGE_DIFFERENCE,
+    CHARGE_SPREAD,
+    CHARGE_STATES,
+    FIELD_RESPONSE,
+    RELAXED,
+    VACANCY_CHARGE,
+    Family,
+)
+from bench.report.notes import absences, response_lines, solve_lines, warnings
 from bench.runs.folder import RunFolder
 from bench.runs.records import MetricsFile, RecordDict
 
 HEADINGS = ("", "unit", "MAE", "RMSE", "95 % of RMSE", "of mean", "n")
 CAPTION = "of mean: RMSE of the training mean; n: structures, series, pairs or triples"
 OVERALL = "all test structures"
+BY_CHARGE = (CHARGE_DIFFERENCE, CHARGE_SPREAD, CHARGE_CURVATURE, VACANCY_CHARGE)
 IN_SUBSETS = ("energy", "forces", "dipole", "charges")  # the run's metrics have the others
 
 
@@ -113,7 +124,7 @@ def tabulate(metrics: MetricsFile) -> MetricsTable:
         title=", ".join([*named, *details]),
         warnings=warnings(metrics),
         sections=[section for section in _sections(metrics["metrics"]) if section.rows],
-        notes=[*solve_lines(metrics), *absences(metrics)],
+        notes=[*solve_lines(metrics), *response_lines(metrics), *absences(metrics)],
     )
 
 
@@ -127,6 +138,7 @@ def _sections(records: Sequence[RecordDict]) -> list[Section]:
         *subsets,
         Section("field response", _rows(records, FIELD_RESPONSE, ["all"])),
         Section("charge states", _charge_rows(records)),
+        Section("relaxed at each charge", _rows(records, RELAXED, ["all"])),
     ]
 
 
@@ -137,11 +149,12 @@ def _parts(records: Sequence[RecordDict]) -> list[str]:
 
 
 def _charge_rows(records: Sequence[RecordDict]) -> list[Row]:
-    """Of all charges where there are several, then of each."""
+    """Of all charges where there are several, then, of what matters most, of each."""
     rows = []
     for family in CHARGE_STATES:
         subsets = [r["subset"] for r in records if r["name"] == f"{family.name}_rmse"]
         shown = subsets[1:] if len(subsets) == 2 else subsets
+        shown = shown if family in BY_CHARGE else subsets[:1]
         rows += _rows(records, [family], shown)
     return rows
 
@@ -181,4 +194,4 @@ def _label(family: Family, subset: str) -> str:
     if family not in CHARGE_STATES:
         return family.name.replace("_", " ")
     charge = "" if subset == "all" else f" {subset.removeprefix('charge=')}"
-    return family.name.removeprefix("charge_") + charge
+    return family.name.removeprefix("charge_").replace("_", " ") + charge

@@ -118,7 +118,13 @@ def test_a_set_without_labels_has_no_means():
     for key in ("REF_dipole", "REF_fermi_level"):
         del atoms.info[key]
     del atoms.arrays["REF_multipoles"]
-    assert training_means([atoms]) == TrainingMeans({}, {})
+    assert training_means([atoms]) == TrainingMeans({}, {}, [[0.0] * 3, [0.0] * 3])
+
+
+def test_means_know_which_fields_there_were():
+    frames = [slab(field=-0.1), slab(field=0.3), cluster(field=(0.2, 0.0, 0.1))]
+    assert training_means(frames).field_range == [[0.0, 0.0, -0.1], [0.2, 0.0, 0.3]]
+    assert TrainingMeans.from_dict({"structure": {}, "element": {}}).field_range is None
 
 
 def test_means_survive_json():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import ase
@@ -86,3 +87,40 @@ def only(evaluation: Evaluation, name: str, subset: str = "all") -> MetricRecord
 def value(evaluation: Evaluation, name: str, subset: str = "all") -> float:
     """Its value."""
     return only(evaluation, name, subset).value
+
+
+def responding(
+    atoms: ase.Atoms,
+    *,
+    fields: Sequence[float] = (-0.2, 0.0, 0.1, 0.3),
+    group: str = "g0",
+    offset: float = 1.0,
+    **slopes: dict[str, Any],
+) -> list[ase.Atoms]:
+    """A series of one geometry whose properties are linear in a field along z.
+
+    Args:
+        atoms: the geometry.
+        fields: in V/Å.
+        group: of all.
+        offset: of every property without field.
+        slopes: by source, ``REF`` and ``PRED``: per field the ``dipole`` along z (e Å²/V), the
+            ``charges`` [n] and ``dipoles`` [n] along z of atoms, and their ``forces`` [n, 3].
+    """
+    made = []
+    for strength in fields:
+        one = atoms.copy()
+        one.info |= {"group": group, "subset": "field_series", "split": "test", "uid": "u"}
+        one.info |= {"total_charge": 0, "electric_field": np.array([0.0, 0.0, strength])}
+        one.info |= {"dipole_mask": np.array([0, 0, 1]), "trajectory": "t"}
+        for source, given in slopes.items():
+            multipoles = np.full((len(atoms), 4), offset)
+            multipoles[:, 0] += strength * np.asarray(given.get("charges", 0.0))
+            multipoles[:, 2] += strength * np.asarray(given.get("dipoles", 0.0))
+            one.arrays[f"{source}_multipoles"] = multipoles
+            force = strength * np.asarray(given.get("forces", np.zeros((len(atoms), 3))))
+            one.arrays[f"{source}_forces"] = offset + force
+            dipole = offset + strength * given.get("dipole", 0.0)
+            one.info[f"{source}_dipole"] = np.array([7.0, 7.0, dipole])
+        made.append(one)
+    return made

@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 
-from bench.evaluate.charge_states import CHARGE_BLIND, charge_groups, charge_states
+from bench.evaluate.charge_groups import CHARGE_BLIND, charge_groups
+from bench.evaluate.charge_states import charge_states
+from bench.evaluate.registry import CHARGE_STATES, CHARGE_VALUES, EQUAL_GEOMETRY_VALUES, RELAXED
 from tests.evaluate.predicted import frame, only, solved, value
 
 # Energies at charge 0, +1, +2 of two geometries: reference and prediction in eV.
@@ -89,12 +91,18 @@ def test_a_spoilt_state_takes_its_differences_along(spoilt: str) -> None:
 def test_a_charge_blind_point_is_not_scored() -> None:
     result = charge_states(states(charge_blind=True))
     assert result.records == []
+    families = [name for family in (*CHARGE_STATES, *RELAXED) for name in family.names]
+    assert set(result.absent) == {*families, *(metric.name for metric in CHARGE_VALUES)}
     assert set(result.absent.values()) == {CHARGE_BLIND}
 
 
 def test_test_sets_without_charge_states_say_so() -> None:
     result = charge_states([frame(charge=q, group=f"g{q}") for q in (0, 1)])
-    assert set(result.absent.values()) == {"no geometry with several total charges in the test set"}
+    names = [name for family in CHARGE_STATES for name in family.names]
+    names += [metric.name for metric in EQUAL_GEOMETRY_VALUES]
+    assert {result.absent[name] for name in names} == {
+        "no geometry with several total charges in the test set"
+    }
 
 
 def test_without_a_neutral_state_there_is_no_difference() -> None:
@@ -108,6 +116,16 @@ def test_negative_charges_have_a_curvature_of_their_own() -> None:
     result = charge_states(frames)
     assert value(result, "charge_curvature_mae", "charge=-1,0,+1") == pytest.approx(4.0)
     assert value(result, "charge_difference_mae", "charge=-1") == pytest.approx(2.0)
+
+
+def test_other_geometries_of_a_group_are_not_mixed_in() -> None:
+    """States of one group that each relaxed are no states of one geometry."""
+    frames = states()
+    for atoms in frames[1::3]:  # charge +1
+        atoms.positions[0] += [0.0, 0.01, 0.0]
+    result = charge_states(frames)
+    assert only(result, "charge_difference_mae").n == 2
+    assert not [r for r in result.records if r.subset == "charge=+1"]
 
 
 def test_fields_are_not_mixed() -> None:

@@ -1,10 +1,19 @@
+"""Derivatives by the field, against slopes that the frames are made with."""
+
+import ase
 import numpy as np
 import pytest
 
-from bench.evaluate.field_response import field_response, field_series, slope
-from tests.evaluate.predicted import frame, only, solved, value
+from bench.evaluate import field_response as room
+from bench.evaluate.registry import FIELD_RESPONSE, FIELD_VALUES
+from tests.evaluate.predicted import frame, only, responding, solved, value
 
 FIELDS = (0.3, -0.1, 0.0, 0.5)
+SLOPES = ("dipole_slope", "dipole_slope_reference")
+
+
+def field_response(frames, field_range=None):
+    return room.field_response(frames, field_range)
 
 
 def series(group: str, reference: float, predicted: float, **kind: object) -> list:
@@ -13,17 +22,6 @@ def series(group: str, reference: float, predicted: float, **kind: object) -> li
         frame(group=group, field=e, dipole=(reference * e - 0.2, predicted * e + 9.0), **kind)
         for e in FIELDS
     ]
-
-
-def test_slope_of_a_line_is_exact() -> None:
-    field = np.array([-0.4, 0.1, 0.2, 0.7])
-    assert slope(field, 1.75 * field - 3.0) == pytest.approx(1.75, rel=1e-12)
-
-
-def test_slope_is_the_least_squares_one() -> None:
-    rng = np.random.default_rng(0)
-    field, dipole = rng.normal(size=9), rng.normal(size=9)
-    assert slope(field, dipole) == pytest.approx(np.polyfit(field, dipole, 1)[0], rel=1e-12)
 
 
 def test_slopes_of_series_and_their_errors() -> None:
@@ -73,14 +71,16 @@ def test_two_sound_fields_are_no_series() -> None:
     assert only(result, "dipole_slope_mae").n == 1
     assert "fewer than 3" in result.absent["dipole_slope[group=g1]"]
     alone = field_response(bad)
-    assert alone.records == []
+    assert not [r for r in alone.records if r.name.startswith("dipole_slope")]
     assert "fewer than 3" in alone.absent["dipole_slope_rmse"]
 
 
 def test_no_series_is_said() -> None:
     result = field_response(series("g0", 1.6, 1.7)[:2])
-    assert set(result.absent.values()) == {"no field series in the test set"}
-    assert {"dipole_slope", "dipole_slope_mae", "induced_dipole_rmse"} <= set(result.absent)
+    assert result.records == []
+    families = [name for family in FIELD_RESPONSE for name in family.names]
+    assert {*families, *(metric.name for metric in FIELD_VALUES)} <= set(result.absent)
+    assert result.absent["born_charge_mae"] == "no field series in the test set"
 
 
 def test_no_predicted_dipole_is_said() -> None:
@@ -88,46 +88,140 @@ def test_no_predicted_dipole_is_said() -> None:
     for atoms in frames:
         del atoms.info["PRED_dipole"]
     result = field_response(frames)
-    assert set(result.absent.values()) == {"not predicted"}
-    assert result.records == []
+    assert {result.absent[f"{name}"] for name in SLOPES} == {"not predicted"}
+    assert not [r for r in result.records if "dipole" in r.name]
 
 
-def test_repeated_fields_do_not_make_a_series() -> None:
-    assert field_series([frame(field=e, dipole=(e, e)) for e in (0.1, 0.1, 0.1, 0.2)]) == []
+def interface() -> ase.Atoms:
+    """Two layers of two Pt atoms with one water."""
+    places = [[0, 0, 5], [2, 0, 5.2], [0, 0, 7.5], [2, 0, 7.3], [0, 1, 10], [0, 2, 11], [1, 1, 11]]
+    return ase.Atoms("Pt4OH2", places, cell=[4.0, 5.0, 24.0], pbc=(True, True, False))
 
 
-def test_charges_of_one_geometry_are_series_of_their_own() -> None:
-    frames = [*series("g0", 1.6, 1.7), *series("g0", 2.6, 2.7, charge=1)]
-    found = {s.name: slope(s.field, s.reference) for s in field_series(frames)}
-    assert found == {
-        "group=g0, charge=0": pytest.approx(1.6),
-        "group=g0, charge=+1": pytest.approx(2.6),
-    }
+def test_charges_per_field_of_atoms_and_layers() -> None:
+    """Errors of 0.01, 0, 0.02, −0.02, 0, 0, 0.07 e Å/V; of layers 0.01 and 0, of water 0.07."""
+    reference = np.array([-0.2, -0.1, 0.0, 0.1, 0.2, 0.0, 0.0])
+    errors = np.array([0.01, 0.0, 0.02, -0.02, 0.0, 0.0, 0.07])
+    frames = responding(
+        interface(), REF={"charges": reference}, PRED={"charges": reference + errors}
+    )
+    result = field_response(frames)
+    assert value(result, "charge_slope_mae") == pytest.approx(0.12 / 7)
+    assert value(result, "charge_slope_rmse") == pytest.approx(np.sqrt((errors**2).mean()))
+    assert value(result, "charge_slope_rmse_of_mean") == pytest.approx(
+        np.sqrt((reference**2).mean())
+    )
+    assert value(result, "layer_slope_mae") == pytest.approx(0.08 / 3)
+    named = {"layer 1": (-0.3, -0.29), "layer 2": (0.1, 0.1), "H2O": (0.2, 0.27)}
+    for part, (dft, model) in named.items():
+        subset = f"group=g0, {part}"
+        assert value(result, "layer_slope_reference", subset) == pytest.approx(dft)
+        assert value(result, "layer_slope", subset) == pytest.approx(model)
+        assert only(result, "layer_slope", subset).n == 4
 
 
-@pytest.mark.parametrize("axis", [0, 1, 2])
-def test_a_molecule_answers_along_its_fields_axis(axis: int) -> None:
-    frames = series("g0", 1.6, 1.7)
-    for atoms, strength in zip(frames, FIELDS):
-        atoms.pbc = False
-        field = np.zeros(3)
-        field[axis] = strength
-        atoms.info["electric_field"] = field
-        atoms.info["dipole_mask"] = np.ones(3, dtype=int)
-        atoms.info["REF_dipole"] = 1.2 * field + 0.3
-    (found,) = field_series(frames)
-    assert found.axis == axis
-    assert slope(found.field, found.reference) == pytest.approx(1.2, rel=1e-12)
+def test_born_charges_are_the_derivatives_of_the_forces() -> None:
+    reference = np.zeros((7, 3))
+    reference[4:, 2] = [-0.8, 0.4, 0.4]
+    predicted = reference.copy()
+    predicted[4] += [0.3, 0.0, -0.1]
+    frames = responding(interface(), REF={"forces": reference}, PRED={"forces": predicted})
+    result = field_response(frames)
+    assert value(result, "born_charge_mae") == pytest.approx(0.4 / 21)
+    assert value(result, "born_charge_rmse") == pytest.approx(np.sqrt(0.1 / 21))
+    assert value(result, "born_charge_rmse_of_mean") == pytest.approx(np.sqrt(0.96 / 21))
+    assert only(result, "born_charge_mae").unit == "e"
 
 
-def test_fields_along_two_axes_have_no_single_slope() -> None:
-    frames = series("g0", 1.6, 1.7)
-    frames[0].info["electric_field"] = np.array([0.2, 0.0, 0.3])
-    assert field_series(frames) == []
+def test_forces_that_do_not_know_the_field_have_no_born_charges() -> None:
+    """As of a short-ranged point: as bad as the training mean, not absent."""
+    frames = responding(interface(), REF={"forces": np.ones((7, 3))}, PRED={})
+    result = field_response(frames)
+    assert value(result, "born_charge_rmse") == pytest.approx(
+        value(result, "born_charge_rmse_of_mean")
+    )
 
 
-def test_an_undefined_component_is_no_series() -> None:
-    frames = series("g0", 1.6, 1.7)
+def triple(predicted=(2.0, 1.0, 0.4), **kind) -> list[ase.Atoms]:
+    """An interface, its metal and its water, DFT's slopes 1.8, 1.2 and 0.3 e Å²/V."""
+    atoms = interface()
+    parts = {"both": atoms, "metal": atoms[:4], "water": atoms[4:]}
+    return [
+        one
+        for (group, part), dft, model in zip(parts.items(), (1.8, 1.2, 0.3), predicted)
+        for one in responding(
+            part, group=group, REF={"dipole": dft}, PRED={"dipole": model}, **kind
+        )
+    ]
+
+
+def test_cooperativity_is_what_the_parts_do_not_do_alone() -> None:
+    result = field_response(triple())
+    assert value(result, "cooperativity", "group=both") == pytest.approx(0.6)
+    assert value(result, "cooperativity_reference", "group=both") == pytest.approx(0.3)
+    assert value(result, "cooperativity_mae") == pytest.approx(0.3)
+    assert value(result, "cooperativity_rmse_of_mean") == pytest.approx(0.3)
+    assert only(result, "cooperativity_mae").n == 1
+
+
+@pytest.mark.parametrize("spoilt", ["water is elsewhere", "no metal", "nan", "another cell"])
+def test_without_its_parts_there_is_no_cooperativity(spoilt: str) -> None:
+    frames = triple()
+    if spoilt == "no metal":
+        frames = [a for a in frames if a.info["group"] != "metal"]
     for atoms in frames:
-        atoms.info["dipole_mask"] = np.array([1, 1, 0])
-    assert field_series(frames) == []
+        if spoilt == "water is elsewhere" and atoms.info["group"] == "water":
+            atoms.positions[0, 0] += 0.1
+        if spoilt == "nan" and atoms.info["group"] == "metal":
+            atoms.info["PRED_dipole"] = np.full(3, np.nan)
+        if spoilt == "another cell" and atoms.info["group"] == "metal":
+            atoms.cell[0, 0] = 9.0
+    result = field_response(frames)
+    assert not [r for r in result.records if r.name.startswith("cooperativity")]
+    expected = "fewer than 3 fields" if spoilt == "nan" else "each alone, in the test set"
+    for name in ("cooperativity", "cooperativity_reference", "cooperativity_mae"):
+        assert expected in result.absent[name]
+
+
+def test_series_that_are_no_interface_are_not_asked_for_cooperativity() -> None:
+    frames = [a for a in triple() if a.info["group"] != "both"]
+    result = field_response(frames)
+    assert "metal with something on it" in result.absent["cooperativity_mae"]
+    assert not [key for key in result.absent if key.startswith("cooperativity[")]
+
+
+RANGE = [[0.0, 0.0, -0.15], [0.0, 0.0, 0.2]]
+
+
+def test_dipoles_beyond_the_training_fields() -> None:
+    """Of −0.2, 0, 0.1, 0.3 the outer two, less the dipole at 0.05: errors 0.1 × −0.25 and 0.25."""
+    frames = responding(interface(), REF={"dipole": 1.6}, PRED={"dipole": 1.7})
+    result = field_response(frames, RANGE)
+    assert value(result, "induced_dipole_mae", "beyond_training_fields") == pytest.approx(0.025)
+    assert value(result, "induced_dipole_mae_of_mean", "beyond_training_fields") == pytest.approx(
+        0.4
+    )
+
+
+@pytest.mark.parametrize(
+    ("field_range", "reason"),
+    [
+        (None, "not recorded"),
+        ([[0.0] * 3, [0.0, 0.0, 0.05]], ""),
+        ([[-1.0] * 3, [1.0] * 3], "goes beyond"),
+        ([[0.0, 0.0, 0.5], [0.0, 0.0, 0.6]], "goes beyond"),  # no field within to count from
+    ],
+)
+def test_why_no_dipole_is_beyond_the_training_fields(field_range, reason) -> None:
+    frames = responding(interface(), REF={"dipole": 1.6}, PRED={"dipole": 1.7})
+    result = field_response(frames, field_range)
+    found = result.absent.get("induced_dipole_mae[beyond_training_fields]", "")
+    assert reason in found and bool(reason) == bool(found)
+
+
+def test_reasons_of_series_and_of_all_are_told_apart() -> None:
+    """Water has no layers, which is no reason for the interface's to be absent."""
+    result = field_response(triple())
+    assert "layer_slope[group=water]" in result.absent
+    assert "layer_slope_mae" not in result.absent
+    assert result.absent["screening_ratio_mae"] == "no reference in the test set"

@@ -1,8 +1,17 @@
 import numpy as np
 import pytest
 
-from bench.evaluate.registry import ACCURACY, DIPOLE_SLOPE, Family
-from bench.evaluate.scoring import Sample, error_records
+from bench.evaluate.registry import (
+    ACCURACY,
+    DENSITY_SLOPE,
+    DIPOLE_SLOPE,
+    VACANCY_CHARGE,
+    VACANCY_CHARGES,
+    Family,
+)
+from bench.evaluate.scoring import Missing, Sample, error_records, score_by_subset
+from bench.runs.records import Evaluation
+from tests.evaluate.predicted import only, value
 
 FAMILY = ACCURACY["charges"]
 
@@ -73,3 +82,58 @@ def test_mae_never_exceeds_rmse() -> None:
     for _ in range(20):
         numbers = by_name(FAMILY, [sample("a", [0.0] * 5, list(rng.normal(size=5)), 1.0)])
         assert numbers["charges_mae"] <= numbers["charges_rmse"]
+
+
+def test_what_the_references_multipoles_would_score() -> None:
+    given = Sample("a", np.array([1.0, 2.0]), np.zeros(2), np.zeros(2), np.array([1.0, 4.0]))
+    numbers = by_name(DENSITY_SLOPE, [given])
+    assert numbers["density_slope_rmse_of_multipoles"] == pytest.approx(np.sqrt(2.0))
+    assert numbers["density_slope_rmse_of_mean"] == pytest.approx(np.sqrt(2.5))
+
+
+class Found:
+    """An error in a subset; None where there is a reason instead."""
+
+    def __init__(self, subset: str, error: float | None, reason: str = "") -> None:
+        self.subset, self.error, self.reason = subset, error, reason
+
+    def compare(self) -> Sample:
+        if self.error is None:
+            raise Missing(self.reason)
+        return Sample(self.subset, np.array([2.0]), np.array([2.0 + self.error]), np.zeros(1))
+
+
+def scored(*found: Found) -> Evaluation:
+    result = Evaluation()
+    score_by_subset(result, VACANCY_CHARGE, found, Found.compare, "vacancy", named=VACANCY_CHARGES)
+    return result
+
+
+def test_scores_of_all_and_of_each_subset() -> None:
+    result = scored(
+        Found("a", 0.1), Found("b", 0.3), Found("a", None, "no number"), Found("a", 0.5)
+    )
+    assert value(result, "vacancy_charge_mae") == pytest.approx(0.3)
+    assert value(result, "vacancy_charge_mae", "a") == pytest.approx(0.3)
+    assert only(result, "vacancy_charge_mae", "a").n == 2
+    assert value(result, "vacancy_charge", "a") == pytest.approx(2.3)
+    assert value(result, "vacancy_charge_reference", "b") == 2.0
+    assert result.absent == {}
+
+
+def test_a_subset_without_scores_says_why_it_alone_has_none() -> None:
+    result = scored(Found("a", 0.1), Found("b", None, "one"), Found("b", None, "other"))
+    assert result.absent["vacancy_charge_mae[b]"] == "one; other"
+    assert result.absent["vacancy_charge_reference[b]"] == "one; other"
+    assert not [r for r in result.records if r.subset == "b"]
+
+
+def test_what_is_absent_everywhere_is_said_once() -> None:
+    for result, reason in (
+        (scored(Found("a", None, "why"), Found("b", None, "why")), "why"),
+        (scored(), "no vacancy in the test set"),
+    ):
+        assert result.records == []
+        assert set(result.absent.values()) == {reason}
+        assert not [key for key in result.absent if "[" in key]
+        assert {"vacancy_charge", "vacancy_charge_mae"} <= set(result.absent)

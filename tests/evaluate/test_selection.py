@@ -1,7 +1,13 @@
 import numpy as np
 import pytest
 
-from bench.evaluate.selection import charge_name, subsets, total_charge, without_applied_field
+from bench.evaluate.selection import (
+    beyond,
+    charge_name,
+    subsets,
+    total_charge,
+    without_applied_field,
+)
 from tests.evaluate.predicted import frame
 
 
@@ -49,3 +55,22 @@ def test_charges_have_names() -> None:
     assert charge_name(0, 1.0, 2, -1) == "charge=0,+1,+2,-1"
     assert total_charge(frame(charge=np.float64(2.0))) == 2
     assert total_charge(frame(charge=0.5)) == 0.5
+
+
+RANGE = [[0.0, 0.0, -0.2], [0.0, 0.0, 0.3]]
+
+
+def test_fields_beyond_those_of_training() -> None:
+    fields = np.array([-0.21, -0.2, -0.2 - 1e-9, 0.0, 0.3, 0.31])
+    assert beyond(fields, RANGE, axis=2).tolist() == [True, False, False, False, False, True]
+    vectors = np.column_stack([0 * fields, 0 * fields, fields])
+    assert beyond(vectors, RANGE).tolist() == beyond(fields, RANGE, axis=2).tolist()
+    assert beyond(np.array([[0.1, 0.0, 0.0]]), RANGE).tolist() == [True]
+
+
+def test_structures_in_other_fields_than_training_had_are_a_subset() -> None:
+    frames = [frame(field=e) for e in (0.1, 0.4, -0.3)]
+    assert subsets(frames, RANGE)["beyond_training_fields"] == [1, 2]
+    assert subsets(frames[:1], RANGE)["beyond_training_fields"] == []
+    assert "beyond_training_fields" not in subsets(frames)
+    assert "beyond_training_fields" not in subsets([frame()], RANGE)

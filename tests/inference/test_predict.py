@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from bench.config.schema import ModelConfig
 from bench.data.batch import GraphSettings
 from bench.inference.predict import predict_frames
 from bench.models.prediction import Prediction
@@ -20,6 +21,7 @@ class Echo(torch.nn.Module):
 
     graph_settings = GraphSettings((1, 8, 13, 14), 2.0, 1.5, 1.5, torch.float32)
     knows_total_charge = True
+    config = ModelConfig(name="echo", smearing_width=1.25)
 
     def __init__(self, *silent, components=4):
         super().__init__()
@@ -66,6 +68,7 @@ def test_every_structure_gets_its_own_numbers(size):
         np.testing.assert_allclose(atoms.arrays["PRED_forces"], -given.positions, rtol=1e-6)
         multipoles = np.outer(given.numbers, [1.0, 2.0, 3.0, 4.0])
         assert np.array_equal(atoms.arrays["PRED_multipoles"], multipoles)
+        assert atoms.info["smearing_width"] == 1.25
         assert atoms.info["PRED_total_charge"] == given.info["total_charge"] + 0.25
         assert atoms.info["SCF_iterations"] == len(given)
 
@@ -124,7 +127,7 @@ def test_the_health_of_the_solve_is_plain():
         ),
         ("potential_error", {"REF_electrostatic_potential"}),
         ("polarizability", {"PRED_polarizability"}),
-        ("multipoles", {"PRED_multipoles"}),
+        ("multipoles", {"PRED_multipoles", "smearing_width"}),
         ("total_charge", {"PRED_total_charge"}),
         ("dipole", {"PRED_dipole"}),
         ("fermi_level", {"PRED_fermi_level"}),

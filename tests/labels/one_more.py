@@ -25,7 +25,7 @@ import torch  # noqa: E402
 from torch import nn  # noqa: E402
 
 from bench.config.compose import compose  # noqa: E402
-from bench.config.schema import Mode  # noqa: E402
+from bench.config.schema import Mode, ModelConfig  # noqa: E402
 from bench.data.batch import Batch  # noqa: E402
 from bench.data.checks import check_frame  # noqa: E402
 from bench.data.dataset import Dataset  # noqa: E402
@@ -45,6 +45,7 @@ class SpinPoint(ToyPoint):
 
     predicts = ToyPoint.predicts | {"spin", "quadrupole"}
     knows_total_charge = True
+    config = ModelConfig(name="toy")
 
     def __init__(self) -> None:
         super().__init__()

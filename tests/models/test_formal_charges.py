@@ -7,7 +7,8 @@ import torch
 from ase.data import chemical_symbols
 
 from bench.errors import BenchError
-from bench.models.formal_charges import IONS, METALS, formal_charges
+from bench.labels.elements import METALS
+from bench.models.formal_charges import IONS, formal_charges
 
 REFUSED = "He B C N F Ne P S Cl Ar Ge As Se Br Kr Sb Te I Xe At Rn Ts Og"
 

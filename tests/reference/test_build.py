@@ -11,7 +11,12 @@ from bench.config.schema import SystemConfig
 from bench.data.dataset import load_dataset
 from bench.density.constants import COULOMB_CONSTANT
 from bench.errors import BenchError
-from bench.reference.build import build, labelled_frame, read_about
+from bench.reference.build import (
+    add_dielectric_constants,
+    build,
+    labelled_frame,
+    read_about,
+)
 from bench.reference.store import Store
 from tests.reference.planned import crystal, made_up_label, slab
 
@@ -83,6 +88,33 @@ def test_only_metals_keep_their_fermi_level():
         labelled_frame(a, made_up_label(a)).info.get("REF_fermi_level") for a in (metal, water)
     ]
     assert levels == [0.5, None]
+
+
+def test_test_slabs_keep_the_profile_of_their_electrons():
+    """Nothing is trained on it, and it would make the other structures longer."""
+    label = made_up_label(slab())
+    label["profile"]["electrons_per_length"] = [0.5, 1.5, 2.0]
+    kept = labelled_frame(slab(split="test"), label).info["REF_electron_profile"]
+    assert kept.tolist() == [0.5, 1.5, 2.0]
+    for atoms in (slab(), crystal(split="test")):
+        assert "REF_electron_profile" not in labelled_frame(atoms, made_up_label(atoms)).info
+
+
+def test_crystals_state_the_dielectric_constants_of_the_system():
+    frames = [labelled_frame(a, made_up_label(a)) for a in (crystal(), slab())]
+    given = {"dielectric_constants": {"ions_held": 2.4, "ions_free": 4.6, "source": "a book"}}
+    add_dielectric_constants(frames, given)
+    assert frames[0].info["dielectric_constants"].tolist() == [2.4, 4.6]
+    assert "dielectric_constants" not in frames[1].info
+    add_dielectric_constants(frames[1:], {})
+
+
+@pytest.mark.parametrize(
+    "given", [{"ions_held": 2.4}, {"ions_held": "much", "ions_free": 2}, 2.4, [0.5, 4.6], None]
+)
+def test_constants_that_are_none_are_refused(given):
+    with pytest.raises(BenchError, match=r"about\.yaml: dielectric_constants"):
+        add_dielectric_constants([], {"dielectric_constants": given})
 
 
 def test_multipoles_are_stored_in_the_order_of_spherical_harmonics():

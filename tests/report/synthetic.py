@@ -41,4 +41,5 @@ def predict(atoms: ase.Atoms, baseline: Baseline | None, *, noise: float = 1.0) 
         info["PRED_fermi_level"] = info["REF_fermi_level"] + noise * 0.1 * rng.normal()
     info |= {"SCF_iterations": 1, "SCF_residual": 3e-15, "SCF_converged": True}
     info |= {"SCF_response_min": -4.2, "SCF_response_max": -0.1, "charge_blind": False}
+    info["smearing_width"] = 1.5
     return made

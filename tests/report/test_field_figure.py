@@ -66,9 +66,16 @@ def test_a_molecule_is_drawn_along_its_own_axis():
     assert points(axes, "DFT")[0].tolist() == list(FIELDS)
 
 
-@pytest.mark.parametrize("frames", [[], series()[:2], [frame(field=e) for e in FIELDS]])
-def test_no_series_is_no_figure(frames):
-    with pytest.raises(NoData, match="in the test set"):
+@pytest.mark.parametrize(
+    ("frames", "reason"),
+    [
+        ([], "in the test set"),
+        (series()[:2], "in the test set"),
+        ([frame(field=e) for e in FIELDS], "not defined along the field"),
+    ],
+)
+def test_no_series_is_no_figure(frames, reason):
+    with pytest.raises(NoData, match=reason):
         field_figure(frames, "title")
 
 

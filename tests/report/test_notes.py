@@ -3,7 +3,7 @@
 import pytest
 
 from bench.evaluate.record import record
-from bench.report.notes import MOST_INDICES, absences, solve_lines, warnings
+from bench.report.notes import MOST_INDICES, absences, response_lines, solve_lines, warnings
 
 
 def metrics(*records, **changes):
@@ -11,11 +11,16 @@ def metrics(*records, **changes):
     return {**base, "metrics": [r.to_dict() for r in records], **changes}
 
 
-def slopes(subset, predicted, reference):
+def pair(name, predicted, reference, subset):
+    """A metric's predicted value and DFT's."""
     return [
-        record("dipole_slope", predicted, n=3, subset=subset),
-        record("dipole_slope_reference", reference, n=3, subset=subset),
+        record(name, predicted, n=3, subset=subset),
+        record(f"{name}_reference", reference, n=3, subset=subset),
     ]
+
+
+def slopes(subset, predicted, reference):
+    return pair("dipole_slope", predicted, reference, subset)
 
 
 def test_a_sound_run_has_no_warning_and_no_absence():
@@ -70,14 +75,23 @@ def test_the_health_of_solves_is_one_line():
     assert without == "self-consistency: 2 of 40 structures unconverged, 7.26 iterations"
 
 
-def test_slopes_are_told_per_series_also_without_a_solve():
+def test_what_a_series_says_stands_on_one_line():
     series = [*slopes("group=g0", 1.75, 1.5), *slopes("group=g1, charge=+1", -0.25, 2.0)]
-    assert solve_lines(metrics(*series, record("dipole_slope_rmse", 1.0, n=2))) == [
-        "dM/dE, group=g0: 1.75 e Å²/V, DFT 1.5 e Å²/V",
-        "dM/dE, group=g1, charge=+1: -0.25 e Å²/V, DFT 2 e Å²/V",
+    series += pair("cooperativity", 0.123, 0.3, "group=g0")
+    assert response_lines(metrics(*series, record("dipole_slope_rmse", 1.0, n=2))) == [
+        "group=g0: dM/dE 1.75 e Å²/V, DFT 1.5; cooperativity 0.12, DFT 0.3",
+        "group=g1, charge=+1: dM/dE -0.25 e Å²/V, DFT 2",
     ]
-    lines = solve_lines(metrics(*series, record("scf_iterations_mean", 1, n=2)))
-    assert len(lines) == 3 and lines[0] == "self-consistency: 1 iterations"
+
+
+def test_charges_and_levels_have_lines_of_their_own():
+    values = pair("vacancy_charge", 0.25, 0.5, "charge=+1")
+    values += pair("transition_level", 1.5, 2.0, "level=+1/0")
+    assert response_lines(metrics(*values)) == [
+        "charge=+1: added charge within 3 Å 0.25 e, DFT 0.5",
+        "level=+1/0: ε 1.5 eV, DFT 2",
+    ]
+    assert response_lines(metrics()) == []
 
 
 def test_absences_share_a_line_by_reason_and_keep_their_subsets():

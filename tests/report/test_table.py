@@ -63,6 +63,9 @@ def test_charge_states_name_their_charges_and_do_not_repeat_themselves() -> None
     ]
 
 
+UNITS = ("meV/atom", "meV/Å", "e Å", "e", "eV", "V", "e Å²/V", "e Å/V", "me/(VÅ²)", "V/(V/Å)", "1")
+
+
 def test_every_row_of_a_real_run_has_a_unit(slab_run, bulk_run) -> None:
     for folder in (slab_run, bulk_run):
         rows = [
@@ -70,7 +73,7 @@ def test_every_row_of_a_real_run_has_a_unit(slab_run, bulk_run) -> None:
         ]
         assert len(rows) > 15
         for row in rows:
-            assert row.cells[1] in ("meV/atom", "meV/Å", "e Å", "e", "eV", "V", "e Å²/V")
+            assert row.cells[1] in UNITS
 
 
 @pytest.mark.parametrize("terminal", [True, False])
@@ -104,8 +107,8 @@ def test_nothing_is_cut_off_without_soft_wrapping(spoilt_run) -> None:
 
 def test_reasons_of_absence_are_told_once_each(slab_run) -> None:
     text = printed(slab_run, terminal=False)
-    line = "absent: charge difference, charge spread, charge curvature: no geometry with several"
-    assert text.count(line) == 1
+    (line,) = (x for x in text.splitlines() if "no geometry with several total charges" in x)
+    assert line.startswith("absent: charge difference, charge spread, charge curvature, ")
 
 
 def test_warns_of_what_is_in_no_error(spoilt_run) -> None:

@@ -1,0 +1,37 @@
+"""A model's own minimum near the reference's."""
+
+from __future__ import annotations
+
+import ase
+from ase.calculators.calculator import SCFError
+from ase.optimize import FIRE
+
+from bench.inference.calculator import STATE_KEYS, BenchCalculator
+from bench.labels.keys import RELAXED_CONVERGED_KEY, RELAXED_ENERGY_KEY, RELAXED_POSITIONS_KEY
+from bench.models.base import Point
+
+LARGEST_FORCE = 0.02  # eV/Å
+MOST_STEPS = 300
+
+
+def write_minimum(model: Point, atoms: ase.Atoms) -> None:
+    """Relax at fixed cell, charge and field, starting from where the structure is.
+
+    Adds the positions, the energy there and whether it was reached to ``arrays`` and ``info``; the
+    structure itself stays where it is.
+
+    Args:
+        model: a trained point.
+        atoms: a minimum of the reference.
+    """
+    moving = ase.Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+    moving.info = {key: atoms.info[key] for key in STATE_KEYS}
+    moving.calc = BenchCalculator(model)
+    try:
+        reached = bool(FIRE(moving, logfile=None).run(fmax=LARGEST_FORCE, steps=MOST_STEPS))
+        energy = float(moving.get_potential_energy())
+    except SCFError:
+        reached, energy = False, float("nan")
+    atoms.arrays[RELAXED_POSITIONS_KEY] = moving.positions.copy()
+    atoms.info[RELAXED_ENERGY_KEY] = energy
+    atoms.info[RELAXED_CONVERGED_KEY] = reached
