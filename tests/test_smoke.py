@@ -125,7 +125,7 @@ def test_show_knows_the_folder_without_running(tmp_path, capsys):
     output = capsys.readouterr().out
     (run_id,) = re.findall(r"run id +(\w+)", output)
     assert f"{tmp_path}/new/pt_water/scf_qeq/{run_id}" in output
-    assert re.search(r"estimate +about \d+ s on one core", output)
+    assert re.search(r"estimate +about \d+ s on this machine", output)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -77,12 +77,12 @@ def charge_groups(frames: Sequence[ase.Atoms]) -> list[ChargeStates]:
 
     Of several states with one charge (spin multiplicities) the one of lowest energy counts.
     """
-    members: dict[tuple[str, ...], list[ase.Atoms]] = defaultdict(list)
+    members: dict[tuple[str, str, bytes], list[ase.Atoms]] = defaultdict(list)
     for atoms in frames:
         if ENERGY.reference_key in atoms.info:
-            place = atoms.positions.round(3) + 0.0  # no −0
-            key = (str(atoms.info["group"]), str(felt_field(atoms).round(6).tolist()), str(place))
-            members[key].append(atoms)
+            field = str(felt_field(atoms).round(6).tolist())
+            geometry = (atoms.positions.round(3) + 0.0).tobytes()  # no −0
+            members[str(atoms.info["group"]), field, geometry].append(atoms)
     found = [states_of(key[0], members[key]) for key in sorted(members)]
     return [states for states in found if len(states.frames) > 1]
 

@@ -11,6 +11,7 @@ Both take the dielectric constant as a number and the cell as nearly isotropic.
 from __future__ import annotations
 
 import itertools
+from functools import lru_cache
 
 import numpy as np
 from ase.geometry import minkowski_reduce
@@ -31,11 +32,17 @@ def image_correction(cell: Array, charge: float, dielectric_constant: float) -> 
         charge: in e.
         dielectric_constant: of the host; of the electrons alone where its ions are held.
     """
-    volume = abs(np.linalg.det(cell))
-    first = -madelung_potential(cell) / 2
-    moment = 2 * np.pi * COULOMB_CONSTANT / (3 * volume) * wigner_seitz_moment(cell)
-    third = moment * (1 - 1 / dielectric_constant)
-    return float(charge**2 / dielectric_constant * (first - third))
+    first, third = _orders(tuple(map(tuple, np.asarray(cell, dtype=float).tolist())))
+    screening = 1 - 1 / dielectric_constant
+    return float(charge**2 / dielectric_constant * (first - screening * third))
+
+
+@lru_cache(maxsize=64)  # a data set has few cells and many charges in each
+def _orders(vectors: tuple[tuple[float, ...], ...]) -> tuple[float, float]:
+    """First and third order of a unit charge without its screening, in eV."""
+    cell = np.array(vectors)
+    moment = wigner_seitz_moment(cell) / abs(np.linalg.det(cell))
+    return -madelung_potential(cell) / 2, 2 * np.pi * COULOMB_CONSTANT / 3 * moment
 
 
 def madelung_potential(cell: Array) -> float:

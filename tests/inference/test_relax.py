@@ -6,8 +6,8 @@ from ase.calculators.calculator import Calculator, SCFError, all_changes
 
 from bench.inference import relax
 from bench.inference.predict import predict_frames
+from bench.testing.frames import bulk
 from tests.inference.test_predict import Echo
-from tests.structures import bulk
 
 STIFFNESS = 5.0  # eV/Å²
 PULL = 0.2  # Å per e along x
