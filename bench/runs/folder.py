@@ -253,10 +253,10 @@ class RunFolder:
         raise BenchError(f"{path} does not exist.", "Finish the run: give its command again.")
 
     def _damaged(self, name: str, error: object) -> BenchError:
-        return BenchError(
-            f"{self.path / name} is damaged or of another version: {error}.",
-            "Restore it from a copy, or repeat the run in another place: results_dir=FOLDER",
-        )
+        mend = "Restore it from a copy, or repeat the run in another place: results_dir=FOLDER"
+        if name == STATUS:
+            mend = "Remove it: the same command then goes on from the last checkpoint."
+        return BenchError(f"{self.path / name} is damaged or of another version: {error}.", mend)
 
 
 def run_folders(place: Path) -> Iterator[RunFolder]:
