@@ -20,6 +20,7 @@ Array = NDArray[np.float64]
 
 SAME = 0.01  # Å, a tenth of what atoms move at room temperature
 _ALIKE = 0.1  # relative distance of descriptors, which 0.01 Å changes by 0.03 at most
+_PAIRS = 50_000  # of atoms at once
 _STATISTICS = 24  # distances that stand for all of them in the search
 
 
@@ -77,7 +78,7 @@ def same_geometry(one: Atoms, other: Atoms, tolerance: float = SAME) -> bool:
     if nearest(*vectors)[0] > _ALIKE:
         return False
     (rows, numbers), (others, other_numbers) = _seen(one), _seen(other)
-    partners = np.abs(rows[:, None] - others[None]).max(2, initial=0.0) <= tolerance  # [i, j]
+    partners = np.array([np.abs(row - others).max(1) <= tolerance for row in rows])  # [i, j]
     partners &= numbers[:, None] == other_numbers
     return bool((maximum_bipartite_matching(csr_matrix(partners)) >= 0).all())
 
@@ -107,7 +108,8 @@ def _distances(atoms: Atoms, first: NDArray[np.int64], second: NDArray[np.int64]
     """[p] Å between nearest images."""
     apart = atoms.positions[second] - atoms.positions[first]
     if atoms.pbc.any():
-        apart = find_mic(apart, atoms.cell, atoms.pbc)[0]
+        parts = np.array_split(apart, len(apart) // _PAIRS + 1)  # ase holds 27 images of each
+        apart = np.concatenate([find_mic(part, atoms.cell, atoms.pbc)[0] for part in parts])
     lengths: Array = np.linalg.norm(apart, axis=1)
     return lengths
 

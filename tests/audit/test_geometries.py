@@ -5,6 +5,7 @@ import pytest
 from ase import Atoms
 from ase.build import bulk, fcc111, molecule
 
+from bench.audit import geometries
 from bench.audit.geometries import find_same, same_geometry
 
 
@@ -60,6 +61,15 @@ def test_an_atom_elsewhere_is_another_geometry(name):
         other.positions[0] += [step, 0.0, 0.0]
         assert same_geometry(atoms, other) is same
         assert find_same([other], [atoms]) == ([(0, 0)] if same else [])
+
+
+def test_many_pairs_are_compared_in_parts(monkeypatch):
+    atoms = crystal()
+    monkeypatch.setattr(geometries, "_PAIRS", 3)
+    assert same_geometry(atoms, disguised(atoms))
+    moved = disguised(atoms)
+    moved.positions[0] += [0.05, 0.0, 0.0]
+    assert not same_geometry(atoms, moved)
 
 
 def test_separated_fragments_know_how_far_apart_they_are():

@@ -100,3 +100,12 @@ def test_the_seed_decides_every_weight() -> None:
     first = weights(3)
     torch.rand(7)  # whatever was drawn in between
     assert torch.equal(weights(3), first) and not torch.equal(weights(4), first)
+
+
+@pytest.mark.parametrize(("device", "gpus"), [("cuda", 0), ("cuda:1", 1)])
+def test_a_gpu_that_is_not_there_is_refused(
+    monkeypatch: pytest.MonkeyPatch, device: str, gpus: int
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    with pytest.raises(BenchError, match=f"device={device}: torch finds {gpus} GPUs here"):
+        model(run(device=device))
