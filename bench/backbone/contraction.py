@@ -83,19 +83,19 @@ class SymmetricContraction(nn.Module):
         """B of the atoms.
 
         Args:
-            features: [n, v, c], sorted by element.
+            features: [v, n, c], sorted by element.
             counts: atoms of each element.
 
         Returns:
-            [n, M, c], (out_max + 1)² components.
+            [M, n, c], (out_max + 1)² components.
         """
         matrices = torch.cat([weights() for weights in self.contractions], 2)  # [z, c, M v, r]
         parts = [
-            self._element(own.permute(1, 2, 0).contiguous(), g)
-            for own, g in zip(features.split(counts), matrices)
-            if len(own)
+            self._element(own.transpose(1, 2).contiguous(), g)
+            for own, g in zip(features.split(counts, dim=1), matrices)
+            if own.shape[1]
         ]
-        return torch.cat(parts, 2).permute(2, 1, 0)
+        return torch.cat(parts, 2).permute(1, 2, 0)
 
     def _element(self, features: Tensor, matrices: Tensor) -> Tensor:
         """[v, c, n] and [c, M v, r] to [c, M, n] of one element."""

@@ -73,7 +73,7 @@ def coupling_matrix(groups: tuple[Group, ...], dtype: torch.dtype) -> Tensor:
 
     Returns:
         [q, Σ sizes of the groups]; rows are (l₃, m₃, path) with mace-torch's order of the paths,
-        columns are (group, m₂, m₁, path of the group).
+        columns are (group, m₁, path of the group, m₂).
     """
     paths = sorted((p for group in groups for p in group.paths), key=lambda path: path.place)
     row: dict[int, tuple[int, int]] = {}
@@ -86,11 +86,11 @@ def coupling_matrix(groups: tuple[Group, ...], dtype: torch.dtype) -> Tensor:
     column = 0
     for group in groups:
         block = matrix[:, column : column + group.size]
-        block = block.view(start, 2 * group.edge + 1, 2 * group.sender + 1, len(group.paths))
+        block = block.view(start, 2 * group.sender + 1, len(group.paths), 2 * group.edge + 1)
         for i, path in enumerate(group.paths):
             first, step = row[path.place]
             rows = first + step * torch.arange(2 * path.out + 1)
             symbols = o3.wigner_3j(path.sender, path.edge, path.out, dtype=dtype)  # [m1, m2, m3]
-            block[rows, :, :, i] = (2 * path.out + 1) ** 0.5 * symbols.permute(2, 1, 0)
+            block[rows, :, i] = (2 * path.out + 1) ** 0.5 * symbols.permute(2, 0, 1)
         column += group.size
     return matrix

@@ -1,6 +1,6 @@
 """mace-torch's interaction and product blocks with its parameters, names and order.
 
-Features of n atoms, sorted by element, are [n, m, c] with the (l_max + 1)² components l m of the
+Features of n atoms, sorted by element, are [m, n, c] with the (l_max + 1)² components l m of the
 real spherical harmonics and c channels.  A path of degrees (l₁, l₂, l₃) has a radial function
 R(r) = s(r) W with the last hidden layer s of its network.
 """
@@ -81,7 +81,7 @@ class Linear(nn.Module):
         return self.weight.view(self.shape) / math.sqrt(self.shape[1])
 
     def forward(self, features: Tensor) -> Tensor:
-        """[n, m, c] to [n, m, c']."""
+        """[m, n, c] to [m, n, c']."""
         return mix(features, self.matrices())
 
 
@@ -94,22 +94,22 @@ class ElementLinear(nn.Module):
         self.weight = nn.Parameter(torch.randn(math.prod(self.shape)))
 
     def forward(self, features: Tensor, counts: tuple[int, ...]) -> Tensor:
-        """[n, m, c] sorted by element to [n, m, c]."""
+        """[m, n, c] sorted by element to [m, n, c]."""
         _, channels, elements, _ = self.shape
         matrices = self.weight.view(self.shape).unbind(2)
         scale = 1 / math.sqrt(channels * elements)
         parts = [
             mix(own, own_matrices * scale)
-            for own, own_matrices in zip(features.split(counts), matrices)
-            if len(own)
+            for own, own_matrices in zip(features.split(counts, dim=1), matrices)
+            if own.shape[1]
         ]
-        return torch.cat(parts)
+        return torch.cat(parts, 1)
 
 
 def mix(features: Tensor, matrices: Tensor) -> Tensor:
-    """Σ_c f[n, m, c] W[l(m), c, c']: [n, m, c'] for [degrees, c, c'] matrices."""
+    """Σ_c f[m, n, c] W[l(m), c, c']: [m, n, c'] for [degrees, c, c'] matrices."""
     degrees = component_degrees(len(matrices) - 1).to(features.device)
-    return torch.bmm(features.transpose(0, 1), matrices.index_select(0, degrees)).transpose(0, 1)
+    return torch.bmm(features, matrices.index_select(0, degrees))
 
 
 class FirstInteraction(nn.Module):
@@ -129,7 +129,7 @@ class FirstInteraction(nn.Module):
         self.skip_tp = ElementLinear(degrees, c, sizes.elements)
 
     def forward(self, embedding: Tensor, around: Surroundings) -> Tensor:
-        """Messages [n, (edge_max + 1)², c].
+        """Messages [(edge_max + 1)², n, c].
 
         Args:
             embedding: [z, c] features of every element.
@@ -138,21 +138,28 @@ class FirstInteraction(nn.Module):
         neighbours, sizes = around.neighbours, self.sizes
         rows = neighbours.by_element
         radial = self.conv_tp_weights.hidden(around.basis)
-        density = _density(radial, around.harmonics, around.by_element)  # [rows, l m, h]
+        density = _density(radial, around.harmonics, around.by_element)  # [l m, rows, h]
         last = self.conv_tp_weights.last().unflatten(1, (-1, sizes.channels)).transpose(0, 1)
-        senders = self.linear_up(embedding[:, None])[:, 0]
-        parts = mix(density, last) * senders.index_select(0, rows.element)[:, None]
-        atoms = len(neighbours.order)
-        message = parts.new_zeros(atoms, *parts.shape[1:]).index_add(0, rows.receiver, parts)
+        senders = self.linear_up(embedding[None])[0]
+        parts = mix(density, last) * senders.index_select(0, rows.element)
+        message = _sum_rows(parts, rows.receiver, len(neighbours.order))
         message = self.linear(message) / sizes.avg_num_neighbors
         messages: Tensor = self.skip_tp(message, neighbours.counts)
         return messages
 
 
+def _sum_rows(parts: Tensor, atom: Tensor, atoms: int) -> Tensor:
+    """Add [m, rows, c] to the atoms that the rows belong to: [m, n, c]."""
+    first = atoms * torch.arange(len(parts), device=atom.device)
+    total = parts.new_zeros(len(parts) * atoms, parts.shape[2])
+    rows = (first[:, None] + atom).flatten()
+    return total.index_add(0, rows, parts.flatten(0, 1)).unflatten(0, (-1, atoms))
+
+
 def _density(radial: Tensor, harmonics: Tensor, where: tuple[Block, ...]) -> Tensor:
-    """Σ_j Y_lm s_h over the places of every row: [rows, y, h]."""
+    """Σ_j Y_lm s_h over the places of every row: [y, rows, h]."""
     if not where:
-        return radial.new_zeros(0, harmonics.shape[1], radial.shape[1])
+        return radial.new_zeros(harmonics.shape[1], 0, radial.shape[1])
     sizes = [len(block.pair) for block in where]
     pair = torch.cat([block.pair for block in where])
     parity = torch.cat([block.parity for block in where])
@@ -165,7 +172,7 @@ def _density(radial: Tensor, harmonics: Tensor, where: tuple[Block, ...]) -> Ten
         torch.bmm(y.unflatten(0, block.shape).transpose(1, 2), s.unflatten(0, block.shape))
         for block, s, y in places
     ]
-    return torch.cat(sums)
+    return torch.cat(sums).transpose(0, 1)
 
 
 class Interaction(nn.Module):
@@ -197,15 +204,15 @@ class Interaction(nn.Module):
         self.skip_tp = ElementLinear(out_max + 1, c, sizes.elements)
 
     def forward(self, features: Tensor, around: Surroundings) -> tuple[Tensor, Tensor]:
-        """Messages [n, (edge_max + 1)², c] and [n, (out_max + 1)², c] of the atoms themselves."""
+        """Messages [(edge_max + 1)², n, c] and [(out_max + 1)², n, c] of the atoms themselves."""
         radial = self.conv_tp_weights.hidden(around.basis)
         last = self.conv_tp_weights.last().unflatten(1, (-1, self.sizes.channels))
         last = last.index_select(1, self.places)
-        radial = (radial @ last.flatten(1)).unflatten(1, last.shape[1:])  # [p, k, c]
+        radial = radial @ last.transpose(0, 1)  # [k, p, c]
         senders = self.linear_up(features)
         sums = neighbour_sum(radial, senders, around.harmonics, around.by_atom, self.groups)
         message = self.linear(self.coupling @ sums)
-        return message, self.skip_tp(features[:, : self.kept], around.neighbours.counts)
+        return message, self.skip_tp(features[: self.kept], around.neighbours.counts)
 
 
 class MessageLinear(nn.Module):
@@ -222,16 +229,17 @@ class MessageLinear(nn.Module):
         self.weight = nn.Parameter(torch.randn(sum(counts) * channels**2))
 
     def forward(self, coupled: Tensor) -> Tensor:
-        """[n, (l, m, path), c] to [n, (l, m), c]."""
+        """[n, (l, m, path), c] to [(l, m), n, c]."""
         rows = [(2 * degree + 1) * count for degree, count in enumerate(self.counts)]
         weights = self.weight.view(-1, self.channels).split(
             [k * self.channels for k in self.counts]
         )
         parts = [
-            part.reshape(len(part), 2 * degree + 1, len(weight)) @ (weight / math.sqrt(len(weight)))
+            part.reshape(len(part), 2 * degree + 1, len(weight)).transpose(0, 1)
+            @ (weight / math.sqrt(len(weight)))
             for degree, (part, weight) in enumerate(zip(coupled.split(rows, dim=1), weights))
         ]
-        return torch.cat(parts, dim=1)
+        return torch.cat(parts)
 
 
 class Product(nn.Module):
@@ -254,6 +262,6 @@ class Product(nn.Module):
         self.linear = Linear(out_max + 1, sizes.channels, sizes.channels)
 
     def forward(self, message: Tensor, counts: tuple[int, ...]) -> Tensor:
-        """[n, (edge_max + 1)², c] to [n, (out_max + 1)², c]."""
+        """[(edge_max + 1)², n, c] to [(out_max + 1)², n, c]."""
         features: Tensor = self.linear(self.symmetric_contractions(message, counts))
         return features

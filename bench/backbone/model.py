@@ -125,12 +125,10 @@ class Backbone(nn.Module):
         """
         rank = batch.neighbours.rank
         layers = self.layer_features(batch, outside)
-        energies = [
-            readout(features[:, 0]) for readout, features in zip(self.readouts, layers)
-        ]  # [n]
+        energies = [readout(features[0]) for readout, features in zip(self.readouts, layers)]  # [n]
         energy = self.scale_shift(torch.stack(energies).sum(0))
-        scalars = torch.cat([features[:, 0] for features in layers], dim=1)
-        directed = [f[:, 1:4].transpose(1, 2) for f in layers if f.shape[1] > 1]  # [n, c, 3]
+        scalars = torch.cat([features[0] for features in layers], dim=1)
+        directed = [f[1:4].permute(1, 2, 0) for f in layers if len(f) > 1]  # [n, c, 3]
         vectors = torch.cat([scalars.new_zeros(len(scalars), 0, 3), *directed], dim=1)
         return NodeFeatures(
             energy=energy[rank].double(),
@@ -139,13 +137,13 @@ class Backbone(nn.Module):
         )
 
     def layer_features(self, batch: Batch, outside: Tensor | None = None) -> list[Tensor]:
-        """[n, (l_max + 1)², c] features after each layer; atoms are sorted by element."""
+        """[(l_max + 1)², n, c] features after each layer; atoms are sorted by element."""
         around, counts = self._surroundings(batch), batch.neighbours.counts
         components = (self.config.angular_l_max + 1) ** 2
         acting: Tensor | float = 0.0
         if outside is not None:
-            sorted_ = outside[batch.neighbours.order][:, :components]
-            acting = pad(sorted_, (0, 0, 0, components - sorted_.shape[1]))
+            sorted_ = outside[batch.neighbours.order].transpose(0, 1)[:components]
+            acting = pad(sorted_, (0, 0, 0, 0, 0, components - len(sorted_)))
         message = self.interactions[0](self.node_embedding(), around)
         features = self.products[0](message + acting, counts)
         layers = [features]

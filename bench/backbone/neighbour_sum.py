@@ -1,11 +1,13 @@
 """The sum over neighbours of radial functions, sender features and spherical harmonics.
 
-    A_i[m₂, m₁, k, c] = Σ_j R_k,c(r_ij) h_j[m₁, c] Y_m₂(r_ij)
+    A_i[m₁, k, m₂, c] = Σ_j R_k,c(r_ij) h_j[m₁, c] Y_m₂(r_ij)
 
-for every group of paths k of equal l₁ and l₂: per atom one matrix product over its neighbours, of
-harmonics, which have no channels, with R h.  The Clebsch–Gordan coefficients come afterwards, once
-per atom.  Both derivatives are written down, because then R h, the largest array of the backbone,
-is never kept, and the terms of the second derivative share their passes over it.
+for every path k of degrees l₁ and l₂: per atom matrix products over its neighbours, of harmonics,
+which have no channels, with R h.  The Clebsch–Gordan coefficients come afterwards, once per atom.
+Both derivatives are written down, because then R h, the largest array of the backbone, is never
+kept, and the terms of the second derivative share their passes over it.
+
+Components come first, [m, edges, c]: products of them then run over long rows of memory.
 """
 
 from __future__ import annotations
@@ -42,35 +44,36 @@ class Block:
     def edges(self, radial: Tensor, senders: Tensor, harmonics: Tensor) -> Edges:
         """Copies of what pairs and atoms have, for every place."""
         return Edges(
-            radial.index_select(0, self.pair).unflatten(0, self.shape),
-            senders.index_select(0, self.sender).unflatten(0, self.shape),
+            radial.index_select(1, self.pair).unflatten(1, self.shape),
+            senders.index_select(1, self.sender).unflatten(1, self.shape),
             (harmonics.index_select(0, self.pair) * self.parity).unflatten(0, self.shape),
         )
 
     def add(self, edges: Edges, radial: Tensor, senders: Tensor, harmonics: Tensor) -> None:
         """Add to pairs and atoms what every place has: the transpose of ``edges``."""
-        radial.index_add_(0, self.pair, edges.radial.flatten(0, 1))
-        senders.index_add_(0, self.sender, edges.senders.flatten(0, 1))
+        _add_rows(radial, self.pair, edges.radial)
+        _add_rows(senders, self.sender, edges.senders)
         harmonics.index_add_(0, self.pair, edges.harmonics.flatten(0, 1) * self.parity)
+
+
+def _add_rows(total: Tensor, index: Tensor, parts: Tensor) -> None:
+    """total[m, index[e]] += parts[m, e], as one list of rows, which torch adds fastest."""
+    first = total.shape[1] * torch.arange(len(total), device=index.device)
+    rows = (first[:, None] + index).flatten()
+    total.flatten(0, 1).index_add_(0, rows, parts.reshape(len(rows), -1))
 
 
 @dataclass(frozen=True)
 class Edges:
-    """R [b, w, k, c], h [b, w, m₁, c] and Y [b, w, m₂] of a block, or of one of its groups."""
+    """R [k, b, w, c], h [m₁, b, w, c] and Y [b, w, m₂] of a block."""
 
     radial: Tensor
     senders: Tensor
     harmonics: Tensor
 
-    def split(self, groups: tuple[Group, ...]) -> Iterator[Edges]:
-        """The part of each group."""
-        radial = self.radial.split([len(group.paths) for group in groups], dim=2)
-        for group, own in zip(groups, radial):
-            yield Edges(
-                own,
-                self.senders[:, :, group.sender**2 : (group.sender + 1) ** 2],
-                self.harmonics[:, :, group.edge**2 : (group.edge + 1) ** 2],
-            )
+    def like(self) -> Edges:
+        """Zeros of the same shapes."""
+        return Edges(*map(torch.zeros_like, (self.radial, self.senders, self.harmonics)))
 
 
 def blocks(places: Places, parity: Tensor) -> tuple[Block, ...]:
@@ -96,8 +99,8 @@ def neighbour_sum(
     """A of all groups; twice differentiable.
 
     Args:
-        radial: [p, k, c] of the pairs, paths in the order of the groups.
-        senders: [n, m, c] features of the atoms, (l_max + 1)² components.
+        radial: [k, p, c] of the pairs, paths in the order of the groups.
+        senders: [m, n, c] features of the atoms, (l_max + 1)² components.
         harmonics: [p, y] of the pairs' vectors.
         where: the rectangles.
         groups: of the paths.
@@ -123,10 +126,14 @@ class _NeighbourSum(torch.autograd.Function):
     ) -> Tensor:
         ctx.save_for_backward(radial, senders, harmonics)
         ctx.where, ctx.groups = where, groups
-        sums = senders.new_zeros(len(senders), sum(g.size for g in groups), senders.shape[2])
+        size = sum(group.size for group in groups)
+        sums = senders.new_zeros(senders.shape[1], size, senders.shape[2])
         for block in where:
-            edges = block.edges(radial, senders, harmonics).split(groups)
-            parts = [_summed(e.harmonics, _product(e.radial, e.senders)) for e in edges]
+            edges = block.edges(radial, senders, harmonics)
+            parts = [
+                _sum_places(e.harmonics, _product(e.radial, e.senders))
+                for e in _split(edges, groups)
+            ]
             sums.index_copy_(0, block.receiver, torch.cat(parts, 1))
         return sums
 
@@ -139,7 +146,7 @@ class _NeighbourSum(torch.autograd.Function):
 
 
 class _Gradients(torch.autograd.Function):
-    """Of Σ g A with respect to R, h and Y."""
+    """Of T = Σ g A with respect to R, h and Y."""
 
     @staticmethod
     def forward(
@@ -157,93 +164,101 @@ class _Gradients(torch.autograd.Function):
         totals = tuple(torch.zeros_like(tensor) for tensor in given)
         for block in where:
             edges = block.edges(*given)
-            by_radial, by_senders, by_harmonics = [], _Parts(edges.senders), _Parts(edges.harmonics)
-            cotangents = g.index_select(0, block.receiver).split([x.size for x in groups], dim=1)
-            for group, e, own in zip(groups, edges.split(groups), cotangents):
+            found = edges.like()
+            parts = zip(_split(edges, groups), _split(found, groups), _cotangents(g, block, groups))
+            for e, out, own in parts:
                 spread = _spread(e.harmonics, own, e)
-                by_radial.append(_over_senders(spread, e.senders))
-                by_senders.add(group.sender, _over_paths(spread, e.radial))
-                by_harmonics.add(group.edge, _over_channels(_product(e.radial, e.senders), own, e))
-            found = Edges(torch.cat(by_radial, 2), by_senders.whole(), by_harmonics.whole())
+                _over_senders(out.radial, spread, e.senders)
+                _over_paths(out.senders, spread, e.radial)
+                out.harmonics.add_(_over_channels(_product(e.radial, e.senders), own))
             block.add(found, *totals)
         return totals
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *tangents: Tensor) -> tuple[Tensor | None, ...]:
-        """With T = Σ g A, the gradient of dT, which is linear in the changes of R, h and Y."""
+    def backward(ctx: Any, *changes: Tensor) -> tuple[Tensor | None, ...]:
+        """The gradient of dT, the change of T with R, h and Y, with respect to g, R, h and Y."""
         g, *given = ctx.saved_tensors
+        groups = ctx.groups
         totals = tuple(torch.zeros_like(tensor) for tensor in given)
         by_g = torch.zeros_like(g)
         for block in ctx.where:
-            edges, changes = block.edges(*given), block.edges(*tangents)
-            by_radial, by_senders, by_harmonics = [], _Parts(edges.senders), _Parts(edges.harmonics)
-            by_own = []
-            cotangents = g.index_select(0, block.receiver).split(
-                [x.size for x in ctx.groups], dim=1
+            edges, changed = block.edges(*given), block.edges(*changes)
+            found, sums = edges.like(), []
+            parts = zip(
+                _split(edges, groups),
+                _split(changed, groups),
+                _split(found, groups),
+                _cotangents(g, block, groups),
             )
-            parts = zip(ctx.groups, edges.split(ctx.groups), changes.split(ctx.groups), cotangents)
-            for group, e, d, own in parts:
-                change = _product(d.radial, e.senders) + _product(e.radial, d.senders)
+            for e, d, out, own in parts:
+                change = _product(d.radial, e.senders).add_(_product(e.radial, d.senders))
                 product = _product(e.radial, e.senders)
-                by_own.append(_summed(e.harmonics, change) + _summed(d.harmonics, product))
-                by_harmonics.add(group.edge, _over_channels(change, own, e))
-                spread, turned = _spread(e.harmonics, own, e), _spread(d.harmonics, own, e)
-                by_radial.append(
-                    _over_senders(spread, d.senders) + _over_senders(turned, e.senders)
+                sums.append(
+                    _sum_places(e.harmonics, change).add_(_sum_places(d.harmonics, product))
                 )
-                by_senders.add(
-                    group.sender, _over_paths(spread, d.radial) + _over_paths(turned, e.radial)
-                )
-            found = Edges(torch.cat(by_radial, 2), by_senders.whole(), by_harmonics.whole())
+                out.harmonics.add_(_over_channels(change, own))
+                for harmonics, other in ((e.harmonics, d), (d.harmonics, e)):
+                    spread = _spread(harmonics, own, e)
+                    _over_senders(out.radial, spread, other.senders)
+                    _over_paths(out.senders, spread, other.radial)
             block.add(found, *totals)
-            by_g.index_copy_(0, block.receiver, torch.cat(by_own, 1))
+            by_g.index_copy_(0, block.receiver, torch.cat(sums, 1))
         return (by_g, *totals, None, None)
 
 
-class _Parts:
-    """Sums by degree, joined along the axis of components."""
+def _split(edges: Edges, groups: tuple[Group, ...]) -> Iterator[Edges]:
+    """The part of each group, as views."""
+    radial = edges.radial.split([len(group.paths) for group in groups])
+    for group, own in zip(groups, radial):
+        yield Edges(
+            own,
+            edges.senders[group.sender**2 : (group.sender + 1) ** 2],
+            edges.harmonics[:, :, group.edge**2 : (group.edge + 1) ** 2],
+        )
 
-    def __init__(self, like: Tensor) -> None:
-        self.sums: dict[int, Tensor] = {}
-        self.like = like
 
-    def add(self, degree: int, part: Tensor) -> None:
-        self.sums[degree] = self.sums[degree] + part if degree in self.sums else part
-
-    def whole(self) -> Tensor:
-        return torch.cat([self.sums[degree] for degree in sorted(self.sums)], 2)
+def _cotangents(g: Tensor, block: Block, groups: tuple[Group, ...]) -> Iterator[Tensor]:
+    """[m₁ k, b, m₂, c] of each group."""
+    parts = g.index_select(0, block.receiver).split([group.size for group in groups], dim=1)
+    for group, part in zip(groups, parts):
+        yield part.unflatten(1, (-1, 2 * group.edge + 1)).transpose(0, 1).contiguous()
 
 
 def _product(radial: Tensor, senders: Tensor) -> Tensor:
-    """R h: [b, w, m₁, k, c]."""
-    return senders[:, :, :, None] * radial[:, :, None]
+    """R h: [m₁, k, b, w, c]."""
+    return senders[:, None] * radial
 
 
-def _summed(harmonics: Tensor, product: Tensor) -> Tensor:
-    """Over the neighbours: [b, m₂ m₁ k, c]."""
-    sums = torch.bmm(harmonics.transpose(1, 2), product.flatten(2))
-    return sums.reshape(len(sums), -1, product.shape[4])
+def _sum_places(harmonics: Tensor, product: Tensor) -> Tensor:
+    """Σ over places of Y R h: [b, m₁ k m₂, c]."""
+    rows = product.flatten(0, 1)  # [m₁ k, b, w, c]
+    copies = harmonics.expand(len(rows), *harmonics.shape).flatten(0, 1)
+    sums = torch.bmm(copies.transpose(1, 2), rows.flatten(0, 1))
+    return sums.unflatten(0, rows.shape[:2]).transpose(0, 1).flatten(1, 2)
 
 
 def _spread(harmonics: Tensor, g: Tensor, edges: Edges) -> Tensor:
-    """Σ_m₂ Y g at every place: [b, w, m₁, k, c]."""
-    b, w, components = harmonics.shape
-    flat = torch.bmm(harmonics, g.reshape(b, components, -1))
-    return flat.view(b, w, edges.senders.shape[2], edges.radial.shape[2], -1)
+    """Σ_m₂ Y g at every place: [m₁, k, b, w, c]."""
+    copies = harmonics.expand(len(g), *harmonics.shape).flatten(0, 1)
+    flat = torch.bmm(copies, g.flatten(0, 1))
+    return flat.view(len(edges.senders), *edges.radial.shape)
 
 
-def _over_senders(spread: Tensor, senders: Tensor) -> Tensor:
-    """Σ_m₁: [b, w, k, c]."""
-    return (spread * senders[:, :, :, None]).sum(2)
+def _over_senders(total: Tensor, spread: Tensor, senders: Tensor) -> None:
+    """total[k, b, w, c] += Σ_m₁ spread h."""
+    for own, h in zip(spread, senders):
+        total.addcmul_(own, h)
 
 
-def _over_paths(spread: Tensor, radial: Tensor) -> Tensor:
-    """Σ_k: [b, w, m₁, c]."""
-    return (spread * radial[:, :, None]).sum(3)
+def _over_paths(total: Tensor, spread: Tensor, radial: Tensor) -> None:
+    """total[m₁, b, w, c] += Σ_k spread R."""
+    for k, r in enumerate(radial):
+        total.addcmul_(spread[:, k], r)
 
 
-def _over_channels(product: Tensor, g: Tensor, edges: Edges) -> Tensor:
+def _over_channels(product: Tensor, g: Tensor) -> Tensor:
     """Σ over m₁, k and channels: [b, w, m₂]."""
-    b, _, components = edges.harmonics.shape
-    return torch.bmm(product.flatten(2), g.reshape(b, components, -1).transpose(1, 2))
+    rows = product.flatten(0, 1)
+    sums = torch.bmm(rows.flatten(0, 1), g.flatten(0, 1).transpose(1, 2))
+    return sums.unflatten(0, rows.shape[:2]).sum(0)

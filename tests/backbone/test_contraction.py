@@ -32,7 +32,7 @@ def ours(out_max: int, l_max: int, correlation: int) -> SymmetricContraction:
 def features(l_max: int) -> Tensor:
     generator = torch.Generator().manual_seed(0)
     return torch.randn(
-        sum(COUNTS), (l_max + 1) ** 2, CHANNELS, generator=generator, dtype=torch.float64
+        (l_max + 1) ** 2, sum(COUNTS), CHANNELS, generator=generator, dtype=torch.float64
     )
 
 
@@ -49,14 +49,14 @@ def test_equals_mace_torchs(out_max: int, l_max: int, correlation: int) -> None:
     assert unexpected == [] and all("U_matrix" in name or "zeroed" in name for name in missing)
     element = torch.repeat_interleave(torch.arange(3), torch.tensor(COUNTS))
     x = features(l_max)
-    expected = mace(x.transpose(1, 2), torch.eye(3, dtype=torch.float64)[element])
+    expected = mace(x.permute(1, 2, 0), torch.eye(3, dtype=torch.float64)[element])
     found = model(x, COUNTS)
     start, column = 0, 0
     for degree in range(out_max + 1):
         size = 2 * degree + 1
         own = expected[:, column : column + CHANNELS * size].view(-1, CHANNELS, size)
         torch.testing.assert_close(
-            found[:, start : start + size].transpose(1, 2), own, rtol=1e-12, atol=1e-12
+            found[start : start + size].permute(1, 2, 0), own, rtol=1e-12, atol=1e-12
         )
         start, column = start + size, column + CHANNELS * size
 

@@ -56,7 +56,7 @@ def test_the_matrix_is_e3nns_tensor_product(sender: int, edge: int) -> None:
         own_h = h[group.sender**2 : (group.sender + 1) ** 2]
         own_y = y[group.edge**2 : (group.edge + 1) ** 2]
         own_r = radial[[path.place for path in group.paths]]
-        sums.append(torch.einsum("a,b,k->abk", own_y, own_h, own_r).flatten())
+        sums.append(torch.einsum("a,b,k->bka", own_y, own_h, own_r).flatten())
     rows = coupling_matrix(groups, torch.float64) @ torch.cat(sums)
     found, start = [], 0
     for degree in range(edge + 1):

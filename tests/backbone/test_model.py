@@ -105,9 +105,9 @@ def flat(features: list[Tensor], batch: Batch) -> list[Tensor]:
     """Our layers in mace-torch's layout: degree by degree, channels outside, the batch's order."""
     rows = []
     for layer in features:
-        own, start = layer[batch.neighbours.rank], 0
+        own, start = layer[:, batch.neighbours.rank].transpose(0, 1), 0
         parts = []
-        for degree in range(round(layer.shape[1] ** 0.5)):
+        for degree in range(round(len(layer) ** 0.5)):
             parts.append(own[:, start : start + 2 * degree + 1].transpose(1, 2).flatten(1))
             start += 2 * degree + 1
         rows.append(torch.cat(parts, 1))

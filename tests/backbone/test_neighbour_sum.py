@@ -35,7 +35,7 @@ def arrays(where: tuple[ase.Atoms, Neighbours, tuple[Block, ...]]) -> tuple[Tens
     generator = torch.Generator().manual_seed(2)
     pairs = find_pairs(atoms, CUTOFF).index.shape[1]
     paths = sum(len(group.paths) for group in GROUPS)
-    shapes = [(pairs, paths, CHANNELS), (len(atoms), (SENDER + 1) ** 2, CHANNELS), (pairs, 9)]
+    shapes = [(paths, pairs, CHANNELS), ((SENDER + 1) ** 2, len(atoms), CHANNELS), (pairs, 9)]
     return tuple(
         torch.randn(shape, generator=generator, dtype=torch.float64).requires_grad_()
         for shape in shapes
@@ -54,9 +54,9 @@ def test_is_its_formula(where, arrays) -> None:
             rows, k = [], 0
             for group in GROUPS:
                 y = (harmonics[pair] * sign)[group.edge**2 : (group.edge + 1) ** 2]
-                h = senders[sender[pair], group.sender**2 : (group.sender + 1) ** 2]
-                r = radial[pair, k : k + len(group.paths)]
-                rows.append(torch.einsum("a,bc,kc->abkc", y, h, r).flatten(0, 2))
+                h = senders[group.sender**2 : (group.sender + 1) ** 2, sender[pair]]
+                r = radial[k : k + len(group.paths), pair]
+                rows.append(torch.einsum("a,bc,kc->bkac", y, h, r).flatten(0, 2))
                 k += len(group.paths)
             expected[receiver[pair]] += torch.cat(rows).detach()
     torch.testing.assert_close(found, expected, rtol=1e-13, atol=1e-13)
@@ -89,6 +89,6 @@ def test_nobody_has_neighbours() -> None:
     neighbours = join_pairs([find_pairs(atoms, 3.0)], [torch.zeros(2, dtype=torch.int64)], 1)
     rectangles = blocks(neighbours.by_atom, torch.zeros(0, 9))
     paths = sum(len(group.paths) for group in GROUPS)
-    given = torch.zeros(0, paths, 2), torch.ones(2, 4, 2), torch.zeros(0, 9)
+    given = torch.zeros(paths, 0, 2), torch.ones(4, 2, 2), torch.zeros(0, 9)
     sums = neighbour_sum(*given, rectangles, GROUPS)
     assert sums.shape == (2, sum(group.size for group in GROUPS), 2) and sums.eq(0).all()
