@@ -151,9 +151,9 @@ class FirstInteraction(nn.Module):
 def _sum_rows(parts: Tensor, atom: Tensor, atoms: int) -> Tensor:
     """Add [m, rows, c] to the atoms that the rows belong to: [m, n, c]."""
     first = atoms * torch.arange(len(parts), device=atom.device)
-    total = parts.new_zeros(len(parts) * atoms, parts.shape[2])
     rows = (first[:, None] + atom).flatten()
-    return total.index_add(0, rows, parts.flatten(0, 1)).unflatten(0, (-1, atoms))
+    total = parts.new_zeros(len(parts) * atoms, parts.shape[2])
+    return total.index_add(0, rows, parts.flatten(0, 1)).view(-1, atoms, parts.shape[2])
 
 
 def _density(radial: Tensor, harmonics: Tensor, where: tuple[Block, ...]) -> Tensor:

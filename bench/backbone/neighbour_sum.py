@@ -71,9 +71,15 @@ class Edges:
     senders: Tensor
     harmonics: Tensor
 
-    def like(self) -> Edges:
-        """Zeros of the same shapes."""
-        return Edges(*map(torch.zeros_like, (self.radial, self.senders, self.harmonics)))
+    def split(self, groups: tuple[Group, ...]) -> Iterator[Edges]:
+        """The part of each group, as views."""
+        radial = self.radial.split([len(group.paths) for group in groups])
+        for group, own in zip(groups, radial):
+            yield Edges(
+                own,
+                self.senders[group.sender**2 : (group.sender + 1) ** 2],
+                self.harmonics[:, :, group.edge**2 : (group.edge + 1) ** 2],
+            )
 
 
 def blocks(places: Places, parity: Tensor) -> tuple[Block, ...]:
@@ -130,10 +136,7 @@ class _NeighbourSum(torch.autograd.Function):
         sums = senders.new_zeros(senders.shape[1], size, senders.shape[2])
         for block in where:
             edges = block.edges(radial, senders, harmonics)
-            parts = [
-                _sum_places(e.harmonics, _product(e.radial, e.senders))
-                for e in _split(edges, groups)
-            ]
+            parts = [_over_places(e.harmonics, _product(e, e)) for e in edges.split(groups)]
             sums.index_copy_(0, block.receiver, torch.cat(parts, 1))
         return sums
 
@@ -163,15 +166,13 @@ class _Gradients(torch.autograd.Function):
         ctx.where, ctx.groups = where, groups
         totals = tuple(torch.zeros_like(tensor) for tensor in given)
         for block in where:
-            edges = block.edges(*given)
-            found = edges.like()
-            parts = zip(_split(edges, groups), _split(found, groups), _cotangents(g, block, groups))
-            for e, out, own in parts:
+            edges, found = block.edges(*given), _Found()
+            for group, e, own in zip(groups, edges.split(groups), _split(g, block, groups)):
                 spread = _spread(e.harmonics, own, e)
-                _over_senders(out.radial, spread, e.senders)
-                _over_paths(out.senders, spread, e.radial)
-                out.harmonics.add_(_over_channels(_product(e.radial, e.senders), own))
-            block.add(found, *totals)
+                found.radial.append(_dot(spread, e.senders))
+                found.add_senders(group, _dot(spread.transpose(0, 1), e.radial))
+                found.add_harmonics(group, _over_channels(_product(e, e), own))
+            block.add(found.edges(), *totals)
         return totals
 
     @staticmethod
@@ -184,81 +185,88 @@ class _Gradients(torch.autograd.Function):
         by_g = torch.zeros_like(g)
         for block in ctx.where:
             edges, changed = block.edges(*given), block.edges(*changes)
-            found, sums = edges.like(), []
+            found, sums = _Found(), []
             parts = zip(
-                _split(edges, groups),
-                _split(changed, groups),
-                _split(found, groups),
-                _cotangents(g, block, groups),
+                groups, edges.split(groups), changed.split(groups), _split(g, block, groups)
             )
-            for e, d, out, own in parts:
-                change = _product(d.radial, e.senders).add_(_product(e.radial, d.senders))
-                product = _product(e.radial, e.senders)
-                sums.append(
-                    _sum_places(e.harmonics, change).add_(_sum_places(d.harmonics, product))
-                )
-                out.harmonics.add_(_over_channels(change, own))
-                for harmonics, other in ((e.harmonics, d), (d.harmonics, e)):
-                    spread = _spread(harmonics, own, e)
-                    _over_senders(out.radial, spread, other.senders)
-                    _over_paths(out.senders, spread, other.radial)
-            block.add(found, *totals)
+            for group, e, d, own in parts:
+                change = _product(d, e).addcmul_(e.radial, d.senders[:, None])
+                moved = _over_places(d.harmonics, _product(e, e))
+                sums.append(_over_places(e.harmonics, change).add_(moved))
+                found.add_harmonics(group, _over_channels(change, own))
+                spread, turned = _spread(e.harmonics, own, e), _spread(d.harmonics, own, e)
+                found.radial.append(_dot(turned, e.senders, _dot(spread, d.senders)))
+                spread, turned = spread.transpose(0, 1), turned.transpose(0, 1)
+                found.add_senders(group, _dot(turned, e.radial, _dot(spread, d.radial)))
+            block.add(found.edges(), *totals)
             by_g.index_copy_(0, block.receiver, torch.cat(sums, 1))
         return (by_g, *totals, None, None)
 
 
-def _split(edges: Edges, groups: tuple[Group, ...]) -> Iterator[Edges]:
-    """The part of each group, as views."""
-    radial = edges.radial.split([len(group.paths) for group in groups])
-    for group, own in zip(groups, radial):
-        yield Edges(
-            own,
-            edges.senders[group.sender**2 : (group.sender + 1) ** 2],
-            edges.harmonics[:, :, group.edge**2 : (group.edge + 1) ** 2],
-        )
+class _Found:
+    """Gradients of a block, group by group."""
+
+    def __init__(self) -> None:
+        self.radial: list[Tensor] = []
+        self._senders: dict[int, Tensor] = {}
+        self._harmonics: dict[int, Tensor] = {}
+
+    def add_senders(self, group: Group, part: Tensor) -> None:
+        """[m₁, b, w, c] of one l₁."""
+        _add(self._senders, group.sender, part)
+
+    def add_harmonics(self, group: Group, part: Tensor) -> None:
+        """[b, w, m₂] of one l₂."""
+        _add(self._harmonics, group.edge, part)
+
+    def edges(self) -> Edges:
+        """All groups together."""
+        senders = [part for _, part in sorted(self._senders.items())]
+        harmonics = [part for _, part in sorted(self._harmonics.items())]
+        return Edges(torch.cat(self.radial), torch.cat(senders), torch.cat(harmonics, 2))
 
 
-def _cotangents(g: Tensor, block: Block, groups: tuple[Group, ...]) -> Iterator[Tensor]:
+def _add(sums: dict[int, Tensor], degree: int, part: Tensor) -> None:
+    sums[degree] = sums[degree].add_(part) if degree in sums else part
+
+
+def _split(g: Tensor, block: Block, groups: tuple[Group, ...]) -> Iterator[Tensor]:
     """[m₁ k, b, m₂, c] of each group."""
     parts = g.index_select(0, block.receiver).split([group.size for group in groups], dim=1)
     for group, part in zip(groups, parts):
         yield part.unflatten(1, (-1, 2 * group.edge + 1)).transpose(0, 1).contiguous()
 
 
-def _product(radial: Tensor, senders: Tensor) -> Tensor:
+def _product(radial: Edges, senders: Edges) -> Tensor:
     """R h: [m₁, k, b, w, c]."""
-    return senders[:, None] * radial
+    return senders.senders[:, None] * radial.radial
 
 
-def _sum_places(harmonics: Tensor, product: Tensor) -> Tensor:
-    """Σ over places of Y R h: [b, m₁ k m₂, c]."""
+def _over_places(harmonics: Tensor, product: Tensor) -> Tensor:
+    """Σ over neighbours of Y R h: [b, m₁ k m₂, c]."""
     rows = product.flatten(0, 1)  # [m₁ k, b, w, c]
     copies = harmonics.expand(len(rows), *harmonics.shape).flatten(0, 1)
     sums = torch.bmm(copies.transpose(1, 2), rows.flatten(0, 1))
-    return sums.unflatten(0, rows.shape[:2]).transpose(0, 1).flatten(1, 2)
+    by_row = sums.view(len(rows), -1, *sums.shape[1:])
+    return by_row.transpose(0, 1).flatten(1, 2)
 
 
 def _spread(harmonics: Tensor, g: Tensor, edges: Edges) -> Tensor:
     """Σ_m₂ Y g at every place: [m₁, k, b, w, c]."""
     copies = harmonics.expand(len(g), *harmonics.shape).flatten(0, 1)
-    flat = torch.bmm(copies, g.flatten(0, 1))
-    return flat.view(len(edges.senders), *edges.radial.shape)
+    return torch.bmm(copies, g.flatten(0, 1)).view(len(edges.senders), *edges.radial.shape)
 
 
-def _over_senders(total: Tensor, spread: Tensor, senders: Tensor) -> None:
-    """total[k, b, w, c] += Σ_m₁ spread h."""
-    for own, h in zip(spread, senders):
-        total.addcmul_(own, h)
-
-
-def _over_paths(total: Tensor, spread: Tensor, radial: Tensor) -> None:
-    """total[m₁, b, w, c] += Σ_k spread R."""
-    for k, r in enumerate(radial):
-        total.addcmul_(spread[:, k], r)
+def _dot(first: Tensor, second: Tensor, total: Tensor | None = None) -> Tensor:
+    """Σ_m f[m, ...] s[m], added to ``total``."""
+    for f, s in zip(first, second):
+        total = f * s if total is None else total.addcmul_(f, s)
+    assert total is not None
+    return total
 
 
 def _over_channels(product: Tensor, g: Tensor) -> Tensor:
-    """Σ over m₁, k and channels: [b, w, m₂]."""
+    """Σ over m₁, k and channels of R h g: [b, w, m₂]."""
     rows = product.flatten(0, 1)
     sums = torch.bmm(rows.flatten(0, 1), g.flatten(0, 1).transpose(1, 2))
-    return sums.unflatten(0, rows.shape[:2]).sum(0)
+    return sums.view(*rows.shape[:3], -1).sum(0)
