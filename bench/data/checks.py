@@ -164,6 +164,11 @@ def _shape_state(atoms: ase.Atoms, where: str) -> None:
     for key in (field_key, names.DIPOLE_MASK_KEY):
         if key in info and np.size(info[key]) == 3:
             info[key] = np.reshape(info[key], 3)
+    for key, size in names.FOR_METRICS.items():
+        if key in info:
+            info[key] = numbers(info[key], f"{where}: {key}").ravel()
+            if size not in (None, len(info[key])):
+                raise BenchError(f"{where}: {key} has {len(info[key])} numbers, expected {size}.")
 
 
 def _check_finite(value: Any, key: str, where: str) -> None:

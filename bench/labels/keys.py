@@ -25,6 +25,11 @@ VACANCY_SITE_KEY = "vacancy_site"  # Å, where the removed atom was
 ELECTRON_PROFILE_KEY = "REF_electron_profile"
 # Of the perfect host, its ions held and free, for corrections of a charged cell's images.
 DIELECTRIC_KEY = "dielectric_constants"
+FOR_METRICS = {
+    VACANCY_SITE_KEY: 3,
+    DIELECTRIC_KEY: 2,
+    ELECTRON_PROFILE_KEY: None,
+}  # how many numbers
 RELAXED_SUBSET = "relaxed"  # minima of the reference, from which a model goes to its own
 
 # What a prediction has beside its quantities.

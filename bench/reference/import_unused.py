@@ -15,6 +15,7 @@ from bench.audit.sum_rules import deviations
 from bench.errors import BenchError
 from bench.labels.keys import (
     CARTESIAN_FROM_SPHERICAL,
+    FOR_METRICS,
     MULTIPLICITY_KEY,
     SPHERICAL_FROM_CARTESIAN,
     TOTAL_CHARGE_KEY,
@@ -45,6 +46,7 @@ def unused(frames: Sequence[Atoms], stated: Stated) -> list[str]:
     """
     counts = Counter(key for atoms in frames for key in found_keys(atoms))
     used = {ase_name(key) for key in stated.keys.values()} | {*stated.keys.values(), *_PER_ATOM}
+    used |= {*FOR_METRICS}
     lines, rest = [], []
     for key in sorted(set(counts) - used):
         values = [value for atoms in frames if (value := find(atoms, key)) is not None]

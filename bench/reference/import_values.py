@@ -17,10 +17,13 @@ from bench.errors import BenchError
 from bench.labels.keys import (
     DIPOLE_MASK_KEY,
     ELECTRIC_FIELD_KEY,
+    ELECTRON_PROFILE_KEY,
+    FOR_METRICS,
     IDENTITY_KEYS,
     MULTIPLICITY_KEY,
     SPHERICAL_FROM_CARTESIAN,
     TOTAL_CHARGE_KEY,
+    VACANCY_SITE_KEY,
 )
 from bench.labels.quantities import DIPOLE, ENERGY, MULTIPOLES, POLARIZABILITY, STRESS, labels
 from bench.reference.import_options import BOUNDARIES, Stated
@@ -62,6 +65,7 @@ def convert(atoms: Atoms, stated: Stated, where: str) -> Atoms:
     _mask_dipole(frame, stated.boundary)
     _add_state(frame, atoms, stated, where)
     _count_from_centre(frame, stated, where)
+    _add_for_metrics(frame, atoms, scale, where)
     check_structure(frame, where)
     return frame
 
@@ -200,6 +204,15 @@ def _count_from_centre(frame: Atoms, stated: Stated, where: str) -> None:
     frame.info[ENERGY.reference_key] += float(charge * field @ shift)
     if DIPOLE.reference_key in frame.info:
         frame.info[DIPOLE.reference_key] -= charge * shift
+
+
+def _add_for_metrics(frame: Atoms, atoms: Atoms, length: float, where: str) -> None:
+    """What metrics alone read, under our own names; ``length`` is the file's unit in Å."""
+    factors = {VACANCY_SITE_KEY: length, ELECTRON_PROFILE_KEY: 1 / length}
+    for key in FOR_METRICS:
+        value = find(atoms, key)
+        if value is not None:
+            frame.info[key] = factors.get(key, 1.0) * numbers(value, f"{where}: {key}")
 
 
 def read_charge(value: Any, what: str) -> float:

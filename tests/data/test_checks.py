@@ -37,6 +37,10 @@ def set_cell(atoms):
         (set_info("REF_dipole", np.zeros(2)), "REF_dipole has 2 numbers, expected 3"),
         (set_info("dipole_mask", np.array([0, 1])), "REF_dipole needs dipole_mask, three numbers"),
         (set_info("electric_field", np.zeros(2)), "electric_field has shape (2,), expected (3,)"),
+        (set_info("vacancy_site", np.zeros(2)), "vacancy_site has 2 numbers, expected 3"),
+        (set_info("dielectric_constants", 2.4), "dielectric_constants has 1 numbers, expected 2"),
+        (set_info("REF_electron_profile", "much"), "REF_electron_profile='much' is no number"),
+        (set_info("REF_electron_profile", np.array([1.0, np.nan])), "not finite at index [1]"),
     ],
 )
 def test_a_structure_that_cannot_be_treated(spoil, found):
@@ -47,6 +51,15 @@ def test_a_structure_that_cannot_be_treated(spoil, found):
         check_frame(atoms, "x.extxyz, structure 3", [])
     assert error.value.problem.startswith("x.extxyz, structure 3: ")
     assert found in error.value.problem
+
+
+def test_a_profile_is_a_row_whatever_a_reader_makes_of_it():
+    """extxyz reads nine numbers as three rows and one as a number."""
+    for given, planes in ((np.arange(9.0).reshape(3, 3), 9), (2.0, 1)):
+        atoms = slab()
+        atoms.info["REF_electron_profile"] = given
+        check_frame(atoms, "here", [])
+        assert atoms.info["REF_electron_profile"].shape == (planes,)
 
 
 def test_multipoles_without_dipoles_are_too_few_numbers():

@@ -92,3 +92,7 @@ def test_bulk_without_a_field_passes():
     refuse_bulk_in_field(frames, stated("slab"), HERE)
     with pytest.raises(BenchError, match=r"field=0\.1 V/Å: boundary=bulk"):
         refuse_bulk_in_field(frames, stated("bulk", field="0.1"), HERE)
+
+
+def test_what_metrics_read_is_used():
+    assert told("vacancy_site", np.zeros(3)) == []

@@ -36,6 +36,20 @@ def test_units_and_signs():
     )
 
 
+def test_what_metrics_read_comes_along_in_angstrom():
+    source = water(1)
+    source.info |= {"vacancy_site": [1.0, 2.0, 3.0], "dielectric_constants": [2.4, 4.6]}
+    source.info["REF_electron_profile"] = np.array([0.5, 1.0, 2.0, 1.5])
+    frame = convert(source, stated(unit={"length": "bohr"}), "here")
+    assert frame.info["vacancy_site"] == pytest.approx(Bohr * np.array([1.0, 2.0, 3.0]))
+    assert frame.info["REF_electron_profile"] == pytest.approx(
+        np.array([0.5, 1.0, 2.0, 1.5]) / Bohr
+    )
+    assert frame.info["dielectric_constants"].tolist() == [2.4, 4.6]
+    for key in ("vacancy_site", "REF_electron_profile", "dielectric_constants"):
+        assert key not in convert(water(1), stated(), "here").info
+
+
 FULL = np.array([[1.0, 6.0, 5.0], [6.0, 2.0, 4.0], [5.0, 4.0, 3.0]])
 VOIGT = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]  # xx yy zz yz xz xy
 OUTCAR = [1.0, 2.0, 3.0, 6.0, 4.0, 5.0]  # xx yy zz xy yz zx
