@@ -17,6 +17,7 @@ from bench.evaluate.layers import is_metal, slab_parts
 from bench.evaluate.profiles import InducedProfile, induced_profile
 from bench.evaluate.record import mark_absent, record
 from bench.evaluate.registry import (
+    BEYOND,
     BORN_CHARGE,
     CHARGE_SLOPE,
     COOPERATIVITIES,
@@ -34,7 +35,7 @@ from bench.evaluate.registry import (
     MetricInfo,
 )
 from bench.evaluate.scoring import Array, Missing, Sample, error_records
-from bench.evaluate.selection import BEYOND, beyond
+from bench.evaluate.selection import beyond
 from bench.evaluate.series import (
     SAME_PLACE,
     FieldSeries,

@@ -70,6 +70,7 @@ SUFFIXES: dict[str, tuple[Better, str]] = {
     ),
     "std": ("none", "standard deviation over the test set of the reference's"),
 }
+BEYOND = "beyond_training_fields"  # the subset in other fields than training has seen
 _ERRORS = ("mae", "rmse")
 _WITH_MEAN = (*_ERRORS, "mae_of_mean", "rmse_of_mean")
 

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.data.statistics import FieldRange
+from bench.evaluate.registry import BEYOND
 from bench.labels.keys import APPLIED_FIELD_KEY, CONVERGED_KEY, ELECTRIC_FIELD_KEY, TOTAL_CHARGE_KEY
 
 SAME_FIELD = 1e-6  # V/Å
 NO_APPLIED_FIELD = 1e-3  # V/Å
-BEYOND = "beyond_training_fields"
 
 
 def converged(atoms: ase.Atoms) -> bool:

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from bench.evaluate.registry import (
     ACCURACY,
+    BEYOND,
     CHARGE_CURVATURE,
     CHARGE_DIFFERENCE,
     CHARGE_SPREAD,
@@ -26,7 +27,10 @@ from bench.runs.folder import RunFolder
 from bench.runs.records import MetricsFile, RecordDict
 
 HEADINGS = ("", "unit", "MAE", "RMSE", "95 % of RMSE", "of mean", "n")
-CAPTION = "of mean: RMSE of the training mean; n: structures, series, pairs or triples"
+CAPTION = (
+    "of mean: RMSE of the training mean; n: structures, series, pairs or triples\n"
+    "beyond: in fields that training has not seen"
+)
 OVERALL = "all test structures"
 BY_CHARGE = (CHARGE_DIFFERENCE, CHARGE_SPREAD, CHARGE_CURVATURE, VACANCY_CHARGE)
 IN_SUBSETS = ("energy", "forces", "dipole", "charges")  # the run's metrics have the others
@@ -136,7 +140,7 @@ def _sections(records: Sequence[RecordDict]) -> list[Section]:
     return [
         Section(OVERALL, _rows(records, ACCURACY.values(), ["all"])),
         *subsets,
-        Section("field response", _rows(records, FIELD_RESPONSE, ["all"])),
+        Section("field response", _rows(records, FIELD_RESPONSE, ["all", BEYOND])),
         Section("charge states", _charge_rows(records)),
         Section("relaxed at each charge", _rows(records, RELAXED, ["all"])),
     ]
@@ -190,7 +194,9 @@ def _row(family: Family, subset: str, by_key: dict[tuple[str, str], RecordDict])
 
 
 def _label(family: Family, subset: str) -> str:
-    """``energy``, or ``difference +1`` among the charge states."""
+    """``energy``, ``dipole beyond`` the training fields, or ``difference +1`` of charge states."""
+    if subset == BEYOND and family in FIELD_RESPONSE:
+        return f"{family.name.replace('_', ' ')} beyond".removeprefix("induced ")
     if family not in CHARGE_STATES:
         return family.name.replace("_", " ")
     charge = "" if subset == "all" else f" {subset.removeprefix('charge=')}"

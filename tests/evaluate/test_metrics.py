@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import ase
 import numpy as np
@@ -105,6 +107,16 @@ def test_metrics_json_has_a_schema_and_is_plain(real) -> None:
     assert content["schema_version"] == SCHEMA_VERSION
     assert content["run"] == {"id": "abc"}
     assert json.loads(json.dumps(content, allow_nan=False)) == content
+
+
+def test_metrics_and_figures_need_neither_a_model_nor_the_factory_of_data() -> None:
+    code = (
+        "import sys, bench.evaluate.metrics, bench.report.figures;"
+        "rooms = ('bench.models', 'bench.inference', 'bench.reference');"
+        "print([m for m in sys.modules if m == 'torch' or m.startswith(rooms)])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 @pytest.fixture

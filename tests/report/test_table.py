@@ -63,6 +63,13 @@ def test_charge_states_name_their_charges_and_do_not_repeat_themselves() -> None
     ]
 
 
+def test_dipoles_beyond_the_training_fields_have_a_row_of_their_own() -> None:
+    kinds = ("all", "beyond_training_fields")
+    records = [r for s in kinds for r in errors("induced_dipole", 0.1, 0.2, 3.0, subset=s)]
+    (section,) = tabulate(metrics(*records)).sections
+    assert [row.cells[0].strip() for row in section.rows] == ["induced dipole", "dipole beyond"]
+
+
 UNITS = ("meV/atom", "meV/Å", "e Å", "e", "eV", "V", "e Å²/V", "e Å/V", "me/(VÅ²)", "V/(V/Å)", "1")
 
 
