@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from omegaconf import MISSING
 
 from bench.config.key import key
-from bench.labels.quantities import QUANTITIES
+from bench.labels.quantities import CHARGE_DIFFERENCE, QUANTITIES
 
 T = TypeVar("T")
 
@@ -189,7 +189,6 @@ def with_losses(kind: type[T]) -> type[T]:
         name: key(
             quantity.weight,
             ", ".join(part.text or part.label for part in quantity.parts),
-            f"1/({quantity.unit})²",
             least=0,
         )
         for name, quantity in QUANTITIES.items()
@@ -205,10 +204,11 @@ def with_losses(kind: type[T]) -> type[T]:
 class LossWeights:
     """Weights of the losses; zero switches one off, and so do data without its label.
 
-    An RMSE of 10 meV/atom, 30 meV/Å, 3 me (3 me Å), 20 me Å of the whole dipole or 0.1 eV of the
-    Fermi level costs about the same by default, 0.01: no label is bought with another's error.
+    Errors count in units of how much their label varies over the training set, so that a model that
+    predicts the mean pays each weight, whatever the system.
     """
 
+    charge_difference: float = key(1.0, CHARGE_DIFFERENCE.text, least=0)
     stability: float = key(0.0, "response eigenvalues above the stable range", least=0)
 
 
@@ -231,7 +231,7 @@ class TrainingConfig:
     direct_fraction: float = key(0.25, "direct part of a staged run's epochs", least=0, most=1)
     unrolled_steps: int = key(10, "mixing steps of mode=unrolled", above=0)
     unrolled_mixing: float = key(0.3, "part of the residual that each adds", above=0, most=1)
-    loss: LossWeights = key(LossWeights, "weights of the losses")
+    loss: LossWeights = key(LossWeights, "weights of the losses, in units of the labels' spreads")
 
 
 @dataclass

@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader
 
 from bench.data.adjacency import GraphPairs, Neighbours, find_pairs, join_pairs
 from bench.data.box import box_of
+from bench.data.groups import TogetherSampler, geometry_of
 from bench.density.geometry import Boundary, Geometry
 from bench.density.reciprocal import boundary_of, half_sphere
 from bench.errors import BenchError
@@ -62,6 +63,7 @@ class Graph:
     labels: dict[str, Tensor]
     has: dict[str, Tensor]
     index: int
+    geometry: str
 
 
 @dataclass
@@ -88,6 +90,7 @@ class Batch:
         has: [g, c] bool by quantity, [g] where c is 1: components that are labelled and mean
             something.
         index: [g] int64, the structure's place in its split.
+        group: [g] int64, equal for structures of one geometry and field; negative where unknown.
     """
 
     positions: Tensor
@@ -107,6 +110,7 @@ class Batch:
     labels: dict[str, Tensor]
     has: dict[str, Tensor]
     index: Tensor
+    group: Tensor
 
     @property
     def num_structures(self) -> int:
@@ -121,6 +125,12 @@ class Batch:
     def has_density(self, l_max: int) -> Tensor:
         """[g] bool, whether the reference multipoles are known up to ``l_max``."""
         return self.has[MULTIPOLES.name][:, : (l_max + 1) ** 2].all(1)
+
+    def charge_pairs(self) -> Tensor:
+        """[2, k] structures of one geometry and field at different total charges."""
+        same = self.group[:, None] == self.group
+        apart = self.total_charge[:, None] != self.total_charge
+        return torch.triu(same & apart, diagonal=1).nonzero().T
 
     def dense(self, per_atom: Tensor) -> Tensor:
         """[n, ...] to [g, atoms of the largest structure, ...], zero where padded."""
@@ -223,6 +233,7 @@ def build_graph(atoms: ase.Atoms, settings: GraphSettings, index: int = 0) -> Gr
         labels=labels,
         has=has,
         index=index,
+        geometry=geometry_of(atoms),
     )
 
 
@@ -261,6 +272,8 @@ def collate(graphs: Sequence[Graph]) -> Batch:
     offsets = torch.cumsum(counts, 0) - counts
     k_indices, k_mask = _pad([g.k_indices for g in graphs])
     labels, has = _collate_labels(graphs)
+    geometries = [g.geometry for g in graphs]
+    group = [geometries.index(x) if x else -1 - place for place, x in enumerate(geometries)]
     return Batch(
         positions=torch.cat([g.positions for g in graphs]),
         atomic_numbers=torch.cat([g.atomic_numbers for g in graphs]),
@@ -283,6 +296,7 @@ def collate(graphs: Sequence[Graph]) -> Batch:
         labels=labels,
         has=has,
         index=torch.tensor([g.index for g in graphs]),
+        group=torch.tensor(group),
     )
 
 
@@ -306,6 +320,7 @@ def make_loader(
     *,
     batch_size: int,
     generator: torch.Generator | None = None,
+    together: bool = False,
 ) -> DataLoader[Graph]:
     """Batches of ``frames``; graphs are built once.
 
@@ -314,8 +329,17 @@ def make_loader(
         settings: of the model, ``model.graph_settings``.
         batch_size: structures per batch.
         generator: draws a new order each epoch; without one the order is that of ``frames``.
+        together: whether the charge states of a geometry are in one batch (``TogetherSampler``).
     """
     graphs = [build_graph(atoms, settings, index) for index, atoms in enumerate(frames)]
+    if together:
+        sampler = TogetherSampler(frames, batch_size, generator)
+        return DataLoader(
+            graphs,  # type: ignore[arg-type]
+            batch_sampler=sampler,
+            generator=generator,
+            collate_fn=collate,
+        )
     return DataLoader(
         graphs,  # type: ignore[arg-type]
         batch_size=batch_size,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeAlias
 
 import ase
@@ -106,12 +106,23 @@ def _baseline_row(atoms: ase.Atoms, elements: tuple[int, ...]) -> NDArray[np.flo
 
 
 def training_means(frames: Sequence[ase.Atoms]) -> TrainingMeans:
-    """Means of the labels that a set has."""
+    """Means of the labels that a set has, as far as a model has to beat them."""
+    means = label_means(frames)
+    beaten = {name for name, quantity in labels().items() if quantity.mean is Mean.training}
+    return replace(
+        means,
+        structure={name: row for name, row in means.structure.items() if name in beaten},
+        element={name: rows for name, rows in means.element.items() if name in beaten},
+    )
+
+
+def label_means(frames: Sequence[ase.Atoms]) -> TrainingMeans:
+    """Means of all labels that a set has."""
     structure: dict[str, Row] = {}
     element: dict[str, dict[str, Row]] = {}
     for name, quantity in labels().items():
         labelled = [a for a in frames if is_stated(a, quantity)]
-        if quantity.mean is not Mean.training or not labelled:
+        if not labelled:
             continue
         values, counted = (np.concatenate(x) for x in zip(*(_rows(a, quantity) for a in labelled)))
         if quantity.per_atom:

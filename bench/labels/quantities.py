@@ -153,7 +153,7 @@ ENERGY = Quantity(
     predicted_with="energy",
     mean=Mean.baseline,
     extensive=True,
-    weight=100.0,
+    weight=10.0,
 )
 FORCES = Quantity(
     "forces",
@@ -176,7 +176,7 @@ MULTIPOLES = Quantity(
         Part("charges", "e", stop=1, title="atomic charges", text="atomic charges"),
         Part("atomic_dipoles", "e Å", first=1, text="atomic dipole components"),
     ),
-    weight=1000.0,
+    weight=1.0,
 )
 DIPOLE = Quantity(
     "dipole",
@@ -185,7 +185,7 @@ DIPOLE = Quantity(
     components=3,
     shown=(Part("dipole", "e Å", text="defined dipole components"),),
     defined=Defined.open_axes,
-    weight=20.0,
+    weight=1.0,
 )
 FERMI_LEVEL = Quantity(
     "fermi_level",
@@ -255,7 +255,7 @@ TOTAL_CHARGE = Quantity(
     stated_as=TOTAL_CHARGE_KEY,
     predicted_with=MULTIPOLES.name,
     mean=Mean.none,
-    weight=10.0,
+    weight=1.0,
 )
 
 QUANTITIES = {
@@ -274,6 +274,12 @@ QUANTITIES = {
 }
 
 
+# Compared between structures of one geometry and field, not one by one.
+CHARGE_DIFFERENCE = Part(
+    "charge_difference", "eV", text="energy between two charge states of one geometry"
+)
+
+
 def labels() -> dict[str, Quantity]:
     """By name, the quantities that data sets have under a reference key."""
     return {name: q for name, q in QUANTITIES.items() if q.source is Source.label}
@@ -282,3 +288,10 @@ def labels() -> dict[str, Quantity]:
 def parts() -> dict[str, tuple[Quantity, Part]]:
     """Everything that is scored, by the name of its metrics."""
     return {part.name: (q, part) for q in QUANTITIES.values() for part in q.parts}
+
+
+def errors() -> dict[str, Part]:
+    """Everything whose errors a training logs, by name."""
+    return {name: part for name, (_, part) in parts().items()} | {
+        CHARGE_DIFFERENCE.name: CHARGE_DIFFERENCE
+    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import ase
@@ -11,9 +11,16 @@ import torch
 
 from bench.config.schema import ModelConfig
 from bench.data.batch import Batch, Graph, GraphSettings, build_graph, collate
-from bench.data.statistics import Baseline, fit_baseline, force_scale, training_means
-from bench.density.coulomb import assemble
-from bench.labels.quantities import MULTIPOLES
+from bench.data.spreads import label_spreads, rms
+from bench.data.statistics import (
+    Baseline,
+    TrainingMeans,
+    fit_baseline,
+    force_scale,
+    training_means,
+)
+from bench.density.coulomb import Maps, assemble
+from bench.labels.quantities import MULTIPOLES, POTENTIAL
 
 MIN_NORM = 1e-3  # V, V/Å: a feature that is never larger is not blown up to order one
 
@@ -29,6 +36,7 @@ class TrainingFacts:
         mean_charges: [z] mean reference charge per element in e; zeros without the label.
         feature_norms: RMS of the potential features at the reference density, one per (l, width)
             in the features' order; ones where the density is not labelled.
+        spreads: how much labels vary (``bench.data.spreads``), the units of the losses.
     """
 
     baseline: Baseline
@@ -36,6 +44,7 @@ class TrainingFacts:
     force_scale: float
     mean_charges: tuple[float, ...]
     feature_norms: tuple[float, ...]
+    spreads: dict[str, float] = field(default_factory=dict)
 
     @property
     def elements(self) -> tuple[int, ...]:
@@ -55,6 +64,7 @@ class TrainingFacts:
             baseline=baseline,
             avg_num_neighbors=values["avg_num_neighbors"],
             force_scale=values["force_scale"],
+            spreads=values.get("spreads", {}),
             **tuples,
         )
 
@@ -83,37 +93,54 @@ def gather_facts(frames: Sequence[ase.Atoms], config: ModelConfig) -> TrainingFa
     settings = graph_settings(config, elements, torch.float64)
     graphs = [build_graph(atoms, settings) for atoms in frames]
     edges = sum(2 * graph.pairs.index.shape[1] for graph in graphs)
-    means = training_means(frames).element.get(MULTIPOLES.name, {})
+    means = training_means(frames)
+    charges = means.element.get(MULTIPOLES.name, {})
+    norms, potential = _at_reference_densities(frames, graphs, means, config)
     return TrainingFacts(
         baseline=fit_baseline(frames, elements),
         avg_num_neighbors=edges / sum(len(graph.positions) for graph in graphs),
         force_scale=force_scale(frames),
-        mean_charges=tuple(means.get(str(z), [None])[0] or 0.0 for z in elements),
-        feature_norms=_feature_norms(graphs, config),
+        mean_charges=tuple(charges.get(str(z), [None])[0] or 0.0 for z in elements),
+        feature_norms=norms,
+        spreads=label_spreads(frames) | potential,
     )
 
 
-def _feature_norms(graphs: Sequence[Graph], config: ModelConfig) -> tuple[float, ...]:
-    """RMS over atoms (and components) of each (l, width) feature at the reference density."""
-    widths, count = len(config.feature_widths), 0
-    squares = torch.zeros(widths * (config.l_max + 1), dtype=torch.float64)
-    for graph in graphs:
+def _at_reference_densities(
+    frames: Sequence[ase.Atoms],
+    graphs: Sequence[Graph],
+    means: TrainingMeans,
+    config: ModelConfig,
+) -> tuple[tuple[float, ...], dict[str, float]]:
+    """RMS over atoms (and components) of each (l, width) feature at the reference density.
+
+    And the spread of the potential at the atoms: what is left of it where the elements' mean
+    multipoles are taken away.
+    """
+    widths, components = len(config.feature_widths), (config.l_max + 1) ** 2
+    squares, potentials = [], []
+    for atoms, graph in zip(frames, graphs):
         batch = collate([graph])
         if not batch.has_density(config.l_max).all():
             continue
-        features = _reference_features(batch, config).square()  # [n, f]
+        maps, reference = _reference_maps(batch, config)
+        features = _reference_features(batch, maps, reference).square()  # [n, f]
         scalars, vectors = features[:, :widths], features[:, widths:]
         vectors = vectors.reshape(len(features), config.l_max * widths, 3).mean(-1)
-        squares = squares + torch.cat([scalars, vectors], dim=1).sum(0)
-        count += len(features)
-    if count == 0:
-        return (1.0,) * (widths * (config.l_max + 1))
-    norms = (squares / count).sqrt().clamp(min=MIN_NORM)
-    return tuple(norms.tolist())
+        squares.append(torch.cat([scalars, vectors], dim=1))
+        mean = means.of(atoms, MULTIPOLES)
+        assert mean is not None
+        varying = reference - torch.as_tensor(mean)[:, :components].flatten()
+        potentials.append(maps.potential(varying).reshape(len(atoms), components)[:, 0])
+    if not squares:
+        return (1.0,) * (widths * (config.l_max + 1)), {}
+    norms = torch.cat(squares).mean(0).sqrt().clamp(min=MIN_NORM)
+    (part,) = POTENTIAL.parts
+    return tuple(norms.tolist()), {part.name: rms(torch.cat(potentials).numpy())}
 
 
-def _reference_features(batch: Batch, config: ModelConfig) -> torch.Tensor:
-    """[n, f] potential features of the reference density in the batch's field."""
+def _reference_maps(batch: Batch, config: ModelConfig) -> tuple[Maps, torch.Tensor]:
+    """Maps of one structure, and [1, m] its reference multipoles."""
     maps = assemble(
         batch.geometry(),
         smearing_width=config.smearing_width,
@@ -122,7 +149,11 @@ def _reference_features(batch: Batch, config: ModelConfig) -> torch.Tensor:
         feature_self_interaction=config.feature_self_interaction,
     )
     components = (config.l_max + 1) ** 2
-    reference = batch.dense(batch.labels[MULTIPOLES.name][:, :components]).flatten(1)  # [g, m]
+    return maps, batch.dense(batch.labels[MULTIPOLES.name][:, :components]).flatten(1)
+
+
+def _reference_features(batch: Batch, maps: Maps, reference: torch.Tensor) -> torch.Tensor:
+    """[n, f] potential features of the reference density in the batch's field."""
     assert maps.features is not None and maps.feature_applied is not None
     features = torch.einsum("gfm,gm->gf", maps.features, reference) + maps.feature_applied
     return batch.flat(features.reshape(batch.num_structures, int(batch.num_atoms.max()), -1))

@@ -38,8 +38,8 @@ class Prediction:
             moves by its average over the cell (``Maps.cell_average_shift``): −∂E/∂Q where the
             density makes the energy stationary.
         fermi_level_gap: [g] in eV, chemical_potential + ∂E/∂Q of a point where it does not.
-        density_residual: [n, 4] of direct training: F(p_ref) − p_ref (e, e Å) or the projected
-            gradient ∂E/∂p at p_ref (eV/e, eV/(e Å)).
+        density_residual: [n, 4] of direct training, in e and e Å: F(p_ref) − p_ref, or the
+            projected gradient ∂E/∂p at p_ref over what each Gaussian's own interaction makes of it.
         scf: health of the solve; None for points without one.
         others: quantities of the table that have no place above, [g, c] or [n, c] by name.
     """

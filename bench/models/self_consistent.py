@@ -13,7 +13,7 @@ from torch import Tensor
 from bench.config.key import keys_in
 from bench.config.schema import SELF_CONSISTENCY, Ensemble, Guess, Mode, ModelConfig, Solver
 from bench.data.batch import Batch
-from bench.density.coulomb import Maps
+from bench.density.coulomb import Maps, own_entries
 from bench.errors import BenchError
 from bench.models.base import Density, Inputs, Point
 from bench.models.facts import TrainingFacts
@@ -208,12 +208,19 @@ class VariationalPoint(SelfConsistentPoint):
     """A point whose density minimises its energy at Σq = Q."""
 
     def at_reference(self, problem: Problem, inputs: Inputs) -> Density:
-        """Direct training: energy and its gradient at the reference, at fixed Q (eq 75)."""
+        """Direct training: energy and its gradient at the reference, at fixed Q (eq 75).
+
+        Over the second derivative of each Gaussian's own Coulomb energy the gradient is a change
+        of the density, as comparable with its labels as a fixed point's.
+        """
         reference = inputs.reference_density(self.config.l_max)
         gradient = -problem.residual(reference, torch.zeros_like(inputs.batch.total_charge))
         charge = inputs.maps.charge
         mean = (gradient * charge).sum(1) / charge.sum(1)  # −μ, were it stationary
-        return Density(reference, -mean, residual=gradient - mean[:, None] * charge)
+        width, geometry = self.config.smearing_width, inputs.batch.geometry()
+        own = own_entries(geometry, width, width, self.config.l_max)
+        change = (gradient - mean[:, None] * charge) / own.where(inputs.maps.mask, 1.0)
+        return Density(reference, -mean, residual=change)
 
 
 def _chord_steps(inputs: Inputs) -> int:

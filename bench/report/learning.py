@@ -7,17 +7,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from bench.labels.quantities import parts
+from bench.labels.quantities import errors
 from bench.report.drawing import NoData, panels
 from bench.train.log import TrainingLog, error_column
 
 LOSSES = ("train_loss", "valid_loss")
 CURVES = {
-    **{
-        error_column(name): f"{part.label}\nRMSE"
-        for name, (_, part) in parts().items()
-        if part.drawn
-    },
+    **{error_column(name): f"{part.label}\nRMSE" for name, part in errors().items() if part.drawn},
     "learning_rate": "learning rate",
 }
 

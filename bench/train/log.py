@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.errors import BenchError
-from bench.labels.quantities import parts
+from bench.labels.quantities import errors
 
 Row = dict[str, float | int | str | None]
 
@@ -29,7 +29,7 @@ COLUMNS: dict[str, str] = {
     "mode": "",
     "train_loss": "",
     "valid_loss": "",
-    **{error_column(name): part.unit for name, (_, part) in parts().items()},
+    **{error_column(name): part.unit for name, part in errors().items()},
     "scf_iterations": "",
     "scf_unconverged": "structures",
     "scf_response_max": "",

@@ -6,6 +6,7 @@ import itertools
 import math
 import time
 from collections.abc import Callable, Collection
+from functools import partial
 
 import ase
 import torch
@@ -15,7 +16,7 @@ from bench.config.schema import Mode, RunConfig
 from bench.data.batch import Batch, make_loader
 from bench.data.dataset import Dataset
 from bench.errors import BenchError, Diverged
-from bench.labels.quantities import QUANTITIES, parts
+from bench.labels.quantities import CHARGE_DIFFERENCE, QUANTITIES, errors
 from bench.models.base import Point, Unrolling
 from bench.signals import Interrupted, InterruptFlag, interruptible
 from bench.storage import write_csv
@@ -136,9 +137,17 @@ class Trainer:
         self._notes = [line for line in (note, why) if line]
         self._config, self._files, self._console = config, files, console
         self._on_epoch = on_epoch
+        size, settings = training.batch_size, model.graph_settings
         self._losses = choose_losses(
-            training.loss, allowed_losses(model), frames, asked=asked, l_max=l_max
+            training.loss,
+            allowed_losses(model),
+            frames,
+            asked=asked,
+            l_max=l_max,
+            batch_size=size,
         )
+        self._spreads = model.facts.spreads
+        self._factors = self._losses.factors(self._spreads)
         self._derivatives = {
             f"compute_{name}": name in self._losses.weights
             for name, quantity in QUANTITIES.items()
@@ -152,9 +161,14 @@ class Trainer:
         self._stable = stable_range(config.model.mixing)
         self._device = next(model.parameters()).device
         generator = torch.Generator().manual_seed(config.seed)
-        size, settings = training.batch_size, model.graph_settings
-        self._loader = make_loader(frames["train"], settings, batch_size=size, generator=generator)
-        self._valid_loader = make_loader(frames["valid"], settings, batch_size=size)
+        loader = partial(
+            make_loader,
+            settings=settings,
+            batch_size=size,
+            together=CHARGE_DIFFERENCE.name in self._factors,
+        )
+        self._loader = loader(frames["train"], generator=generator)
+        self._valid_loader = loader(frames["valid"])
         self.state = TrainingState(
             model=model,
             average=average_weights(model, training.ema_decay),
@@ -178,7 +192,7 @@ class Trainer:
         done = state.position.epoch * batches + state.position.batch
         epochs = self._config.training.epochs
         shown = TrainingProgress(
-            self._console, epochs=epochs, batches=batches, losses=self._losses.weights, done=done
+            self._console, epochs=epochs, batches=batches, losses=self._factors, done=done
         )
         with shown as progress:
             while not state.position.stopped:
@@ -196,6 +210,7 @@ class Trainer:
         losses, position = self._losses, self.state.position
         told = [*self._notes]
         told.append("losses: " + ", ".join(f"{k} {w:g}" for k, w in losses.weights.items()))
+        told.append(f"in units of how labels vary: {', '.join(self._units())}")
         told += [f"no loss on {name}: {why}" for name, why in losses.dropped.items()]
         told += [f"{name} is a label of {number}" for name, number in losses.partial.items()]
         asleep = [n for n, q in QUANTITIES.items() if q.needs_solution and n in losses.weights]
@@ -207,6 +222,14 @@ class Trainer:
             told.append(f"resuming after epoch {position.epoch}, batch {position.batch}")
         for line in told:
             self._say(line)
+
+    def _units(self) -> list[str]:
+        """The spread of everything that a loss acts on."""
+        return [
+            f"{part.label} {part.factor * self._spreads[name]:.3g} {part.unit}"
+            for name, part in errors().items()
+            if name in self._factors
+        ]
 
     def _epoch(self, flag: InterruptFlag, progress: TrainingProgress) -> None:
         """The rest of the epoch that the run is in, and its validation."""
@@ -254,7 +277,7 @@ class Trainer:
         )
         check_stability_loss(self._losses.weights, prediction.scf)
         squares = squared_errors(prediction, batch, stable_range=self._stable)
-        loss = weighted_loss(squares, self._losses.weights)
+        loss = weighted_loss(squares, self._factors)
         optimizer.zero_grad()
         torch.autograd.backward(loss)
         norm = torch.nn.utils.clip_grad_norm_(state.model.parameters(), training.clip_gradient)
@@ -285,10 +308,10 @@ class Trainer:
     def _finish_epoch(self, stage: Stage) -> Row:
         """Validate, note the best weights, log and save."""
         state, position = self.state, self.state.position
-        errors, scf = self.validate()
-        valid_loss = errors.loss(self._losses.weights)
+        found, scf = self.validate()
+        valid_loss = found.loss(self._factors)
         self._count_seconds()
-        row = self._row(stage, errors, scf)
+        row = self._row(stage, found, scf)
         position.finish_epoch(row)
         if valid_loss < position.best_loss:
             position.best_loss, position.best_epoch = valid_loss, position.epoch
@@ -304,25 +327,25 @@ class Trainer:
     def validate(self) -> tuple[ErrorSums, ScfSums]:
         """Errors of the averaged weights with converged densities, whatever the training mode:
         the mismatch of direct training has to show."""
-        errors, scf = ErrorSums(), ScfSums()
+        found, scf = ErrorSums(), ScfSums()
         model = self.state.average.module
         model.eval()
         for batch in self._valid_loader:
             batch = batch.to(self._device)
             prediction = model(batch, mode=Mode.implicit, **self._derivatives, report_response=True)
-            errors.add(squared_errors(prediction, batch, stable_range=self._stable))
+            found.add(squared_errors(prediction, batch, stable_range=self._stable))
             scf.add(prediction.scf)
-        return errors, scf
+        return found, scf
 
-    def _row(self, stage: Stage, errors: ErrorSums, scf: ScfSums) -> Row:
-        position, weights = self.state.position, self._losses.weights
+    def _row(self, stage: Stage, found: ErrorSums, scf: ScfSums) -> Row:
+        position, factors = self.state.position, self._factors
         solved = scf.solves > 0
         return {
             "epoch": position.epoch + 1,
             "mode": stage.mode.value if self.state.model.modes else None,
-            "train_loss": position.errors.loss(weights),
-            "valid_loss": errors.loss(weights),
-            **{error_column(name): errors.rmse(name) for name in parts()},
+            "train_loss": position.errors.loss(factors),
+            "valid_loss": found.loss(factors),
+            **{error_column(name): found.rmse(name) for name in errors()},
             "scf_iterations": scf.mean_iterations,
             "scf_unconverged": scf.unconverged if solved else None,
             "scf_response_max": scf.response_max if math.isfinite(scf.response_max) else None,

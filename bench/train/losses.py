@@ -1,50 +1,44 @@
 """Losses and errors: squared differences with their counts, masked where a label is undefined.
 
-A training loss and a validation loss are the same formula, Σ_k w_k (Σ squares_k / count_k); over a
+A training loss and a validation loss are the same formula, Σ_k f_k (Σ squares_k / count_k), with
+f_k the weight of a loss over the square of its label's spread (``bench.train.targets``); over a
 split the sums and the counts accumulate, so that an error never depends on how batches were cut.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from bench.data.batch import Batch
 from bench.errors import BenchError
-from bench.labels.quantities import QUANTITIES, Quantity, Source
+from bench.labels.quantities import CHARGE_DIFFERENCE, ENERGY, QUANTITIES, Quantity, Source
 from bench.models.prediction import Prediction
 from bench.scf.report import ScfReport
 
 STABILITY = "stability"
-Terms = tuple[Tensor, int]
 
 
 @dataclass(frozen=True)
 class Squares:
-    """Squared errors of one loss.
-
-    Attributes:
-        total: their sum, a scalar float64 tensor.
-        count: the number of terms in it.
-        parts: the same by part of the quantity, detached, in the quantity's own unit.
-    """
+    """A sum of squared errors (scalar float64 tensor) and the number of terms in it."""
 
     total: Tensor
     count: int
-    parts: Mapping[str, Terms] = field(default_factory=dict)
 
 
 def squared_errors(
     prediction: Prediction, batch: Batch, *, stable_range: tuple[float, float]
 ) -> dict[str, Squares]:
-    """Squared errors of everything that is predicted and has a reference, by name of the loss.
+    """Squared errors of everything that is predicted and has a reference, by part of a quantity.
 
-    Energies are per atom, (E − E_ref) / n.  What the model finds itself takes the place of
-    predicted less reference: the density's residual in direct training, the potential's error.  A
-    Fermi level that the model leaves undefined (NaN) is not compared.
+    Energies are per atom, (E − E_ref) / n; between charge states of one geometry they are not.
+    What the model finds itself takes the place of predicted less reference: the density's residual
+    in direct training, the potential's error.  A Fermi level that the model leaves undefined (NaN)
+    is not compared.
 
     Args:
         prediction: of ``batch``.
@@ -52,13 +46,14 @@ def squared_errors(
         stable_range: smallest and largest Re λ of the response that are not penalised.
     """
     own = prediction.differences()
-    found = {}
+    found: dict[str, Squares] = {}
     for name, quantity in QUANTITIES.items():
         if name in own:
             known = _known_of_own(quantity, own[name], prediction, batch)
-            found[name] = _squares(quantity, own[name], known)
+            found |= _squares(quantity, own[name], known)
         elif quantity.source is not Source.derived and prediction.of(name) is not None:
-            found[name] = _squares(quantity, *_difference(quantity, prediction, batch))
+            found |= _squares(quantity, *_difference(quantity, prediction, batch))
+    found[CHARGE_DIFFERENCE.name] = _charge_differences(prediction, batch)
     if prediction.scf is not None:
         found[STABILITY] = stability_penalty(prediction.scf, stable_range)
     return found
@@ -95,20 +90,25 @@ def _known_of_own(
     return batch.has[quantity.made_from][:, :columns].all(1)[batch.structure]
 
 
-def _squares(quantity: Quantity, difference: Tensor, known: Tensor) -> Squares:
-    """Sum and count over the entries where ``known`` holds."""
-    kept = difference[known]
-    return Squares(
-        kept.double().square().sum(), kept.numel(), _parts(quantity, difference.detach(), known)
-    )
-
-
-def _parts(quantity: Quantity, difference: Tensor, known: Tensor) -> dict[str, Terms]:
+def _squares(quantity: Quantity, difference: Tensor, known: Tensor) -> dict[str, Squares]:
+    """By part, sum and count over the entries where ``known`` holds."""
     rows, counted = (x.reshape(len(x), -1) for x in (difference, known))  # [g or n, c]
-    chosen = {
-        part.name: rows[:, part.components][counted[:, part.components]] for part in quantity.parts
+    return {
+        part.name: _sum(rows[:, part.components][counted[:, part.components]])
+        for part in quantity.parts
     }
-    return {name: (kept.double().square().sum(), kept.numel()) for name, kept in chosen.items()}
+
+
+def _sum(errors: Tensor) -> Squares:
+    return Squares(errors.double().square().sum(), errors.numel())
+
+
+def _charge_differences(prediction: Prediction, batch: Batch) -> Squares:
+    """Of E(Q) − E(Q') in eV, over every two charge states of a geometry in the batch."""
+    first, second = batch.charge_pairs()
+    known = batch.has[ENERGY.name]
+    error = prediction.energy.double() - batch.labels[ENERGY.name]
+    return _sum((error[first] - error[second])[known[first] & known[second]])
 
 
 def stability_penalty(report: ScfReport, stable_range: tuple[float, float]) -> Squares:
@@ -128,12 +128,12 @@ def stable_range(mixing: float) -> tuple[float, float]:
     return 1.0 - 2.0 / mixing, 1.0
 
 
-def weighted_loss(squares: Mapping[str, Squares], weights: Mapping[str, float]) -> Tensor:
-    """Σ w (Σ squares / count), differentiable, over the losses that have a term in this batch."""
-    terms = [weights[k] * s.total / s.count for k, s in squares.items() if k in weights and s.count]
+def weighted_loss(squares: Mapping[str, Squares], factors: Mapping[str, float]) -> Tensor:
+    """Σ f (Σ squares / count), differentiable, over the losses that have a term in this batch."""
+    terms = [factors[k] * s.total / s.count for k, s in squares.items() if k in factors and s.count]
     if not terms:
         raise BenchError(
-            f"no loss has a reference value in this batch (losses: {', '.join(weights)}).",
+            f"no loss has a reference value in this batch (losses: {', '.join(factors)}).",
             "Give the energy or the forces a weight: training.loss.energy=1.",
         )
     return torch.stack(terms).sum()

@@ -9,7 +9,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from bench.labels.quantities import Part, parts
+from bench.labels.quantities import Part, errors
 from bench.train.log import Row, error_column
 
 LINE_INTERVAL = 30.0  # s between plain lines of a slow run
@@ -23,17 +23,17 @@ def describe(row: Row, losses: Collection[str]) -> str:
 
     Args:
         row: of the log.
-        losses: names of those that act; the others' errors are left to the log.
+        losses: names of parts that one acts on; the others' errors are left to the log.
     """
     mode = f"{row['mode']} " if row["mode"] else ""
     texts = [f"{mode}loss {row['train_loss']:.3g}, valid {row['valid_loss']:.3g}"]
-    taught = (part for quantity, part in parts().values() if quantity.name in losses)
-    errors = [text for part in taught if (text := _error(part, row))]
+    taught = [part for name, part in errors().items() if name in losses]
+    told = [text for part in taught if (text := _error(part, row))]
     scf = row.get("scf_iterations")
-    errors += [f"SCF {scf:.1f} iterations"] if scf is not None else []
+    told += [f"SCF {scf:.1f} iterations"] if scf is not None else []
     unconverged = row.get("scf_unconverged")
-    errors += [f"{unconverged} unconverged"] if unconverged else []
-    return " | ".join([*texts, *([", ".join(errors)] if errors else [])])
+    told += [f"{unconverged} unconverged"] if unconverged else []
+    return " | ".join([*texts, *([", ".join(told)] if told else [])])
 
 
 def _error(part: Part, row: Row) -> str:
@@ -57,7 +57,7 @@ class TrainingProgress:
         console: where to write.
         epochs: of the whole run.
         batches: of an epoch.
-        losses: names of those that act.
+        losses: names of parts that one acts on.
         done: steps that an earlier session of the run has made.
     """
 

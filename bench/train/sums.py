@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bench.labels.quantities import parts
+from bench.labels.quantities import errors
 from bench.scf.report import ScfReport
-from bench.train.losses import Squares, Terms
+from bench.train.losses import Squares
 
 
 @dataclass
@@ -16,41 +16,29 @@ class ErrorSums:
     """Sums of squared errors, in plain numbers.
 
     Attributes:
-        totals: sum of squares by name of the loss.
-        counts: number of terms by name of the loss.
-        part_totals: sum of squares by part of a quantity, in the quantity's unit.
-        part_counts: number of terms by part.
+        totals: sum of squares by name, in the quantity's unit.
+        counts: number of terms by name.
     """
 
     totals: dict[str, float] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
-    part_totals: dict[str, float] = field(default_factory=dict)
-    part_counts: dict[str, int] = field(default_factory=dict)
 
     def add(self, squares: Mapping[str, Squares]) -> None:
         """Accumulate a batch."""
         for name, term in squares.items():
-            _accumulate(self.totals, self.counts, name, (term.total, term.count))
-            for part, terms in term.parts.items():
-                _accumulate(self.part_totals, self.part_counts, part, terms)
+            self.totals[name] = self.totals.get(name, 0.0) + float(term.total.detach())
+            self.counts[name] = self.counts.get(name, 0) + term.count
 
-    def rmse(self, part: str) -> float | None:
-        """Root mean square error in the part's shown unit; None without a reference."""
-        if not self.part_counts.get(part):
+    def rmse(self, name: str) -> float | None:
+        """Root mean square error in the shown unit; None without a reference."""
+        if not self.counts.get(name):
             return None
-        _, shown = parts()[part]
-        return math.sqrt(self.part_totals[part] / self.part_counts[part]) * shown.factor
+        return math.sqrt(self.totals[name] / self.counts[name]) * errors()[name].factor
 
-    def loss(self, weights: Mapping[str, float]) -> float:
-        """Σ w (Σ squares / count) over everything accumulated: the formula of the batch loss."""
-        known = [name for name in weights if self.counts.get(name)]
-        return sum(weights[name] * self.totals[name] / self.counts[name] for name in known)
-
-
-def _accumulate(totals: dict[str, float], counts: dict[str, int], name: str, terms: Terms) -> None:
-    total, count = terms
-    totals[name] = totals.get(name, 0.0) + float(total.detach())
-    counts[name] = counts.get(name, 0) + count
+    def loss(self, factors: Mapping[str, float]) -> float:
+        """Σ f (Σ squares / count) over everything accumulated: the formula of the batch loss."""
+        known = [name for name in factors if self.counts.get(name)]
+        return sum(factors[name] * self.totals[name] / self.counts[name] for name in known)
 
 
 @dataclass

@@ -15,8 +15,16 @@ from bench.config.schema import (
     ModelConfig,
     TrainingConfig,
 )
+from bench.data.groups import charge_groups
 from bench.errors import BenchError
-from bench.labels.quantities import ENERGY, MULTIPOLES, QUANTITIES, Quantity, Source
+from bench.labels.quantities import (
+    CHARGE_DIFFERENCE,
+    ENERGY,
+    MULTIPOLES,
+    QUANTITIES,
+    Quantity,
+    Source,
+)
 from bench.labels.stored import can_have, known
 from bench.models.base import Point
 from bench.scf.report import ScfReport
@@ -30,7 +38,8 @@ class Losses:
     """The losses of a run.
 
     Attributes:
-        weights: by name, only those that act.
+        weights: by name, only those that act: at the start, where a model predicts the mean, each
+            loss contributes about its weight.
         dropped: name of a weighted loss that does not act, and why.
         partial: what a loss has in a part of the training set alone, and how many have it.
     """
@@ -39,11 +48,43 @@ class Losses:
     dropped: dict[str, str]
     partial: dict[str, str] = field(default_factory=dict)
 
+    def factors(self, spreads: Mapping[str, float]) -> dict[str, float]:
+        """What each sum of squared errors is multiplied by: its weight over its spread squared.
+
+        The weight of a quantity is shared by those of its parts that are labelled.
+
+        Args:
+            spreads: by part, as ``bench.data.spreads`` measures them.
+
+        Raises:
+            BenchError: nothing of a loss has a spread.
+        """
+        factors: dict[str, float] = {}
+        for name, weight in self.weights.items():
+            if name == STABILITY:  # of eigenvalues, which have no unit
+                factors[name] = weight
+                continue
+            known = [part for part in _parts_of(name) if part in spreads]
+            if not known:
+                raise BenchError(
+                    f"the loss on {name} has no spread: the model's facts were measured on other "
+                    "data.",
+                    f"training.loss.{name}=0",
+                )
+            factors |= {part: weight / len(known) / spreads[part] ** 2 for part in known}
+        return factors
+
+
+def _parts_of(loss: str) -> list[str]:
+    quantity = QUANTITIES.get(loss)
+    return [loss] if quantity is None else [part.name for part in quantity.parts]
+
 
 def allowed_losses(model: Point) -> frozenset[str]:
     """Names of the losses that a point's predictions allow."""
     predicted = {ENERGY.name, *model.predicts}
     allowed = {q.name for q in QUANTITIES.values() if (q.predicted_with or q.name) in predicted}
+    allowed |= {CHARGE_DIFFERENCE.name} if model.knows_total_charge else set()
     return frozenset(allowed | ({STABILITY} if model.modes else set()))
 
 
@@ -54,6 +95,7 @@ def choose_losses(
     *,
     asked: Collection[str] = (),
     l_max: int = 1,
+    batch_size: int = 2,
 ) -> Losses:
     """Which losses act, given what the point predicts and what the data have.
 
@@ -66,6 +108,7 @@ def choose_losses(
         frames: structures by split: those to train and to validate on.
         asked: names whose weight was typed, whatever its value.
         l_max: of the density: a potential needs all its multipoles.
+        batch_size: structures per training step: differences need two.
 
     Raises:
         BenchError: no training structure has the label of a loss that was asked for, or no loss is
@@ -77,20 +120,16 @@ def choose_losses(
         if not weight:
             continue
         reason = "" if name in predicted else "not predicted by this point"
-        if not reason and (label := _label_of(name)) is not None:
-            reason = _why_not(name, label, frames["train"], l_max)
+        if not reason:
+            reason = _why_not(name, frames["train"], l_max=l_max, batch_size=batch_size)
             if reason and (name in asked or _changed(name, weight)):
-                raise BenchError(
-                    f"training.loss.{name}={weight:g}, but {reason}.",
-                    f"Add the label {label.reference_key}, or leave the loss out: "
-                    f"training.loss.{name}=0",
-                )
-            if not reason:
-                losses.partial.update(_partial(label, frames))
+                raise BenchError(f"training.loss.{name}={weight:g}, but {reason}.", _mend(name))
         if reason:
             losses.dropped[name] = reason
-        else:
-            losses.weights[name] = weight
+            continue
+        losses.weights[name] = weight
+        if (label := _label_of(name)) is not None:
+            losses.partial.update(_partial(label, frames))
     if not losses.weights:
         raise BenchError("no loss is left to train on.", "Set training.loss.energy=1.")
     return losses
@@ -109,8 +148,21 @@ def _label_of(name: str) -> Quantity | None:
     return QUANTITIES[quantity.made_from] if quantity.made_from else quantity
 
 
-def _why_not(name: str, label: Quantity, train: Sequence[ase.Atoms], l_max: int) -> str:
+def _mend(name: str) -> str:
+    label = _label_of(name)
+    add = f"Add the label {label.reference_key}, or leave" if label is not None else "Leave"
+    return f"{add} the loss out: training.loss.{name}=0"
+
+
+def _why_not(name: str, train: Sequence[ase.Atoms], *, l_max: int, batch_size: int) -> str:
     """Why the labels teach this loss nothing; empty if they do."""
+    if name == CHARGE_DIFFERENCE.name:
+        alone = not charge_groups(train)
+        reason = "no geometry is at several total charges in the training set" if alone else ""
+        return reason or ("" if batch_size > 1 else "training.batch_size=1 holds one of them")
+    label = _label_of(name)
+    if label is None:
+        return ""
     if not any(known(atoms, label).any() for atoms in train):
         if not any(can_have(atoms, label) for atoms in train):
             return "no component is defined in the training set"

@@ -10,6 +10,7 @@ from bench.config.compose import compose
 from bench.config.key import Key, check, entries, key, keys_in
 from bench.config.schema import BACKBONE, Axes, ModelConfig, RunConfig, Solver
 from bench.errors import BenchError
+from bench.labels.quantities import QUANTITIES
 
 CONFIG = compose(["model=scf_qeq", "system=pt_water"])
 ENTRIES = {entry.name: entry for entry in entries(CONFIG)}
@@ -71,9 +72,11 @@ def test_keys_of_physical_dimension_have_units(name, unit):
     assert ENTRIES[name].key.unit == unit
 
 
-def test_weights_of_losses_have_the_units_that_make_them_numbers():
-    without = [n for n, e in ENTRIES.items() if n.startswith("training.loss.") and not e.key.unit]
-    assert without == ["training.loss.stability"]
+def test_weights_of_losses_have_no_unit_and_every_quantity_has_one():
+    """Errors count in units of how much their label varies."""
+    weights = {n: e.key for n, e in ENTRIES.items() if n.startswith("training.loss.")}
+    assert {f"training.loss.{name}" for name in QUANTITIES} <= set(weights)
+    assert not any(key.unit for key in weights.values())
 
 
 def test_every_option_of_a_model_stands_in_a_group():

@@ -138,3 +138,17 @@ def test_the_narrowest_gaussian_decides_the_reciprocal_cutoff(
     settings = graph_settings(config, (1, 8), torch.float32)
     assert (settings.narrowest_width, settings.cutoff_factor) == (narrowest, 1.5)
     assert (settings.r_max, settings.elements, settings.dtype) == (1.2, (1, 8), torch.float32)
+
+
+def test_the_potential_varies_as_what_the_elements_mean_leaves() -> None:
+    """Two ions of one element: its mean charge lies between, and each has its own Gaussian."""
+    facts = gather_facts([ion(0.5), ion(-0.1)], CONFIG)
+    assert facts.spreads["charges"] == pytest.approx(0.3)
+    assert facts.spreads["potential"] == pytest.approx(0.3 * own_potential(WIDTH))
+
+
+def test_without_a_density_the_potential_has_no_spread() -> None:
+    atoms = ion(0.5)
+    atoms.arrays["REF_multipoles"] = atoms.arrays.pop("REF_multipoles")[:, :1]
+    assert "potential" not in gather_facts([atoms], CONFIG).spreads
+    assert "potential" in gather_facts([atoms], replace(CONFIG, l_max=0)).spreads

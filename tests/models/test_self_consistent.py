@@ -38,6 +38,7 @@ NONLINEAR = (
 EVERY = LINEAR + NONLINEAR
 VARIATIONAL = tuple(name for name in EVERY if "fixed_point" not in name)
 FIXED_POINTS = tuple(name for name in EVERY if "fixed_point" in name)
+SIGMA = 1.5  # Å, ``model.smearing_width``
 TIGHT = 1e-12  # of the solves, so that they do not limit what is compared
 
 cached = cache(build)  # of points that no test changes
@@ -260,6 +261,33 @@ def test_the_response_at_the_reference_can_be_taught(name: str) -> None:
     (slope,) = torch.autograd.grad(report.response_max.sum(), [model_weight(model)])
     assert slope.any()
     assert model(batch_of(model, slab()), **options).scf is None
+
+
+@pytest.mark.parametrize("name", ["scf_qeq", "scf_energy_functional-nonlinear"])
+@pytest.mark.parametrize(("entry", "own"), [(0, 1.0), (2, 1.0 / (6.0 * SIGMA**2))])
+def test_the_direct_residual_of_an_energy_is_a_change_of_the_density(
+    name: str, entry: int, own: float
+) -> None:
+    """The gradient over each Gaussian's own k_e / (√π σ) per e², a sixth of it over σ² per (e Å)².
+
+    Moved between two atoms, so that the total charge stays.
+    """
+    model, step = cached(name), 1e-4
+    own *= COULOMB_CONSTANT / (np.pi**0.5 * SIGMA)
+    residual = predict_directly(model, cluster()).density_residual[:, entry]
+    energies = []
+    for sign in (1.0, -1.0):
+        atoms = cluster()
+        atoms.arrays["REF_multipoles"][[1, 4], entry] += [sign * step, -sign * step]
+        energies.append(float(predict_directly(model, atoms).energy[0]))
+    slope = (energies[0] - energies[1]) / (2 * step)
+    assert abs(slope) > 1e-3
+    assert own * float(residual[1] - residual[4]) == pytest.approx(slope, rel=1e-6)
+
+
+def predict_directly(model: Point, atoms: ase.Atoms) -> Prediction:
+    prediction: Prediction = model(batch_of(model, atoms), mode=Mode.direct, compute_forces=False)
+    return prediction
 
 
 def model_weight(model: Point) -> Tensor:

@@ -11,12 +11,12 @@ from bench.errors import BenchError
 from bench.train.checkpoint import Position, load_best, read_checkpoint
 from bench.train.loop import Trainer
 from bench.train.sums import ErrorSums, ScfSums
-from tests.train.toy import ToyPoint, dataset, files, run_config
+from tests.train.toy import ToyPoint, dataset, files, measured, run_config
 
 
 def trainer(folder: Path) -> Trainer:
     config = run_config(schedule="plateau")
-    return Trainer(ToyPoint(), dataset(), config, files(folder), None, print)
+    return Trainer(measured(ToyPoint(), dataset()), dataset(), config, files(folder), None, print)
 
 
 def test_every_part_comes_back(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from bench.train import progress
 from bench.train.log import COLUMNS, Row, heading, lines, read_log
 from bench.train.progress import TrainingProgress, describe, duration
 
-ACTING = ("energy", "forces", "multipoles", "total_charge", "dipole")
+ACTING = ("energy", "forces", "charges", "total_charge", "dipole")
 ROW: Row = {
     "epoch": 3,
     "mode": "implicit",

@@ -26,7 +26,16 @@ from bench.train.log import Row
 from bench.train.loop import Trainer, train
 from bench.train.targets import refuse_fixed_fermi_level
 from tests.models.test_points import batch_of, build, tiny_config
-from tests.train.toy import ToyPoint, dataset, files, frames, run_config, taught, train_toy
+from tests.train.toy import (
+    ToyPoint,
+    dataset,
+    files,
+    frames,
+    measured,
+    run_config,
+    taught,
+    train_toy,
+)
 
 # Seven structures in batches of two and three to validate on in two batches.
 CALLS_PER_EPOCH = 4 + 2
@@ -77,6 +86,28 @@ def test_stop_and_resume_equals_an_uninterrupted_run(
     assert_same_end(whole, parts)
     for mine, other in zip(straight.parameters(), resumed.parameters(), strict=True):
         assert torch.equal(mine, other)
+
+
+def test_charge_states_stay_together_through_a_stop(tmp_path: Path) -> None:
+    """Batches of pairs, drawn anew each epoch, come back in the same order."""
+    data = dataset()
+    for frames_of in data.frames.values():
+        for k, atoms in enumerate(frames_of):
+            atoms.info |= {"group": f"g{k // 2}", "total_charge": float(k % 2)}
+
+    def session(name: str, stop: int = -1) -> str:
+        model = ToyPoint(interrupt_at=stop)
+        model.knows_total_charge = True
+        return train_toy(tmp_path / name, model, data)[1]
+
+    text = session("whole")
+    assert "charge_difference 1" in text and "charge difference" in text.split("vary: ")[1]
+    with pytest.raises(Interrupted):
+        session("parts", stop=CALLS_PER_EPOCH + 1)
+    session("parts")
+    assert_same_end(tmp_path / "whole", tmp_path / "parts")
+    found = rows(tmp_path / "whole")
+    assert all(float(row["valid_charge_difference_rmse [eV]"]) > 0.0 for row in found)
 
 
 def test_a_real_point_resumes_to_the_same_bits(
@@ -132,7 +163,8 @@ def test_epochs_are_told_once_they_are_on_the_disk(tmp_path: Path) -> None:
         told.append((row["epoch"], len(rows(tmp_path))))
 
     for epochs in (2, 2):  # a finished training has nothing to tell
-        train(ToyPoint(), dataset(), run_config(epochs=epochs), where, console, on_epoch=tell)
+        model, data = measured(ToyPoint(), dataset()), dataset()
+        train(model, data, run_config(epochs=epochs), where, console, on_epoch=tell)
     assert told == [(1, 1), (2, 2)]
 
 
@@ -277,7 +309,7 @@ def test_without_a_validation_split_groups_are_held_out(tmp_path: Path) -> None:
     data = dataset(train=14, valid=0)
     for i, atoms in enumerate(data.frames["train"]):
         atoms.info["group"] = f"g{i // 2}"
-    trainer = Trainer(ToyPoint(), data, run_config(), files(tmp_path), None, print)
+    trainer = Trainer(measured(ToyPoint(), data), data, run_config(), files(tmp_path), None, print)
     split, note = loop.training_frames(data)
     assert "1 of 7 training groups (2 structures) are held out" in note
     groups = [{a.info["group"] for a in split[name]} for name in ("train", "valid")]
@@ -397,7 +429,7 @@ def test_shuffling_depends_on_the_seed_alone(tmp_path: Path) -> None:
         config: RunConfig = run_config()
         config.seed = seed
         data = dataset(train=12)
-        trainer = Trainer(ToyPoint(), data, config, files(tmp_path), None, print)
+        trainer = Trainer(measured(ToyPoint(), data), data, config, files(tmp_path), None, print)
         return [batch.index.tolist() for batch in trainer._loader]
 
     assert order(0) == order(0) != order(1)

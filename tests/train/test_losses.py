@@ -44,16 +44,19 @@ def test_energy_counts_per_atom(batch: Batch) -> None:
 def test_forces_and_multipoles_count_every_component(batch: Batch) -> None:
     prediction = shifted(batch, forces=[0.1, 0.0, 0.2], multipoles=[0.3, 0.0, 0.0, 0.1])
     found = squared_errors(prediction, batch, stable_range=STABLE)
-    assert found["forces"].count == 16 * 3 and found["multipoles"].count == 16 * 4
-    assert found["forces"].total.item() == pytest.approx(16 * 0.05, rel=1e-12)
-    assert found["multipoles"].total.item() == pytest.approx(16 * 0.10, rel=1e-12)
+    assert found["forces"].count == 16 * 3 and found["forces"].total.item() == pytest.approx(0.8)
+    assert found["charges"].count == 16 and found["charges"].total.item() == pytest.approx(1.44)
+    dipoles = found["atomic_dipoles"]
+    assert dipoles.count == 48 and dipoles.total.item() == pytest.approx(0.16)
 
 
 def test_charges_alone_are_compared_with_charges(batch: Batch) -> None:
     prediction = shifted(batch, multipoles=[0.3, 9.0, 9.0, 9.0])
     prediction.multipoles = prediction.multipoles[:, :1]
-    found = squared_errors(prediction, batch, stable_range=STABLE)["multipoles"]
-    assert (found.total.item(), found.count) == (pytest.approx(16 * 0.09, rel=1e-12), 16)
+    found = squared_errors(prediction, batch, stable_range=STABLE)
+    charges, dipoles = found["charges"], found["atomic_dipoles"]
+    assert (charges.total.item(), charges.count) == (pytest.approx(16 * 0.09, rel=1e-12), 16)
+    assert dipoles.count == 0
 
 
 def test_dipole_counts_defined_components_only(batch: Batch) -> None:
@@ -90,7 +93,7 @@ def test_potentials_count_where_the_multipoles_are_labelled(batch: Batch) -> Non
     batch.has["multipoles"] = torch.tensor([[True] * 4, [False] * 4])
     prediction = shifted(batch)
     prediction.potential_error = torch.full((16,), 0.2, dtype=torch.float64)
-    found = squared_errors(prediction, batch, stable_range=STABLE)["electrostatic_potential"]
+    found = squared_errors(prediction, batch, stable_range=STABLE)["potential"]
     assert (found.total.item(), found.count) == (pytest.approx(7 * 0.04, rel=1e-12), 7)
 
 
@@ -100,12 +103,27 @@ def test_what_is_not_labelled_does_not_count(batch: Batch) -> None:
     prediction = shifted(batch, multipoles=[0.3, 0.1, 0.1, 0.1])
     prediction.potential_error = torch.full((16,), 0.2, dtype=torch.float64)
     found = squared_errors(prediction, batch, stable_range=STABLE)
-    assert found["multipoles"].count == 7 + 9 * 4
-    assert found["multipoles"].total.item() == pytest.approx(16 * 0.09 + 27 * 0.01, rel=1e-12)
-    parts = {name: (t.item(), n) for name, (t, n) in found["multipoles"].parts.items()}
-    assert parts["charges"] == (pytest.approx(16 * 0.09, rel=1e-12), 16)
-    assert parts["atomic_dipoles"] == (pytest.approx(27 * 0.01, rel=1e-12), 27)
-    assert found["electrostatic_potential"].count == 9
+    told = {name: (squares.total.item(), squares.count) for name, squares in found.items()}
+    assert told["charges"] == (pytest.approx(16 * 0.09, rel=1e-12), 16)
+    assert told["atomic_dipoles"] == (pytest.approx(27 * 0.01, rel=1e-12), 27)
+    assert told["potential"] == (pytest.approx(9 * 0.04, rel=1e-12), 9)
+
+
+def test_differences_between_charge_states_count_in_every_pair() -> None:
+    """Errors of 0.1, 0.4 and −0.2 eV at three charges of one geometry, another one alone."""
+    states = [cluster() for _ in range(4)]
+    for atoms, charge in zip(states, (0.0, 1.0, 2.0, 1.0)):
+        atoms.info["total_charge"] = charge
+    states[3].info["group"] = "another"
+    batch = collate([build_graph(atoms, SETTINGS) for atoms in states])
+    error = torch.tensor([0.1, 0.4, -0.2, 9.0], dtype=torch.float64, requires_grad=True)
+    prediction = Prediction(energy=batch.labels["energy"] + error, energy_parts={})
+    found = squared_errors(prediction, batch, stable_range=STABLE)["charge_difference"]
+    assert (found.total.item(), found.count) == (pytest.approx(0.09 + 0.36 + 0.09), 3)
+    found.total.backward()
+    assert error.grad.tolist() == pytest.approx([0.0, 1.8, -1.8, 0.0])
+    batch.has["energy"][2] = False
+    assert squared_errors(prediction, batch, stable_range=STABLE)["charge_difference"].count == 1
 
 
 def test_missing_structures_do_not_count(batch: Batch) -> None:
@@ -118,8 +136,9 @@ def test_missing_structures_do_not_count(batch: Batch) -> None:
 def test_the_direct_residual_replaces_the_multipole_error(batch: Batch) -> None:
     prediction = shifted(batch, multipoles=0.0)
     prediction.density_residual = torch.full((16, 4), 0.5, dtype=torch.float64)
-    found = squared_errors(prediction, batch, stable_range=STABLE)["multipoles"]
-    assert (found.total.item(), found.count) == (16.0, 64)
+    found = squared_errors(prediction, batch, stable_range=STABLE)
+    assert (found["charges"].total.item(), found["charges"].count) == (4.0, 16)
+    assert (found["atomic_dipoles"].total.item(), found["atomic_dipoles"].count) == (12.0, 48)
 
 
 def test_weighted_loss_and_its_gradient(batch: Batch) -> None:

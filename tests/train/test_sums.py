@@ -5,15 +5,14 @@ import math
 import pytest
 import torch
 
-from bench.labels.quantities import parts
+from bench.labels.quantities import errors
 from bench.scf.report import ScfReport
 from bench.train.losses import Squares
 from bench.train.sums import ErrorSums, ScfSums
 
 
-def squares(total, count, part="energy"):
-    total = torch.tensor(total, dtype=torch.float64, requires_grad=True)
-    return Squares(total, count, {part: (total.detach(), count)})
+def squares(total, count):
+    return Squares(torch.tensor(total, dtype=torch.float64, requires_grad=True), count)
 
 
 def report(*response_max, iterations=2, converged=True):
@@ -27,14 +26,14 @@ def report(*response_max, iterations=2, converged=True):
     )
 
 
-@pytest.mark.parametrize("name", parts())
+@pytest.mark.parametrize("name", errors())
 def test_errors_are_shown_in_their_unit(name):
-    sums, (quantity, part) = ErrorSums(), parts()[name]
-    sums.add({quantity.name: squares(0.5, 3, name)})
-    sums.add({quantity.name: squares(0.22, 5, name)})
-    factor = 1000.0 if part.unit.startswith("meV") else 1.0
+    sums = ErrorSums()
+    sums.add({name: squares(0.5, 3)})
+    sums.add({name: squares(0.22, 5)})
+    factor = 1000.0 if errors()[name].unit.startswith("meV") else 1.0
     assert sums.rmse(name) == pytest.approx(0.3 * factor, rel=1e-12)
-    assert isinstance(sums.totals[quantity.name], float)
+    assert isinstance(sums.totals[name], float)
 
 
 def test_batches_weigh_by_their_terms_not_alike():
@@ -44,7 +43,7 @@ def test_batches_weigh_by_their_terms_not_alike():
     assert sums.loss({"energy": 2.0}) == pytest.approx(2.0, rel=1e-12)
 
 
-@pytest.mark.parametrize("added", [{}, {"dipole": squares(0.0, 0, "dipole")}])
+@pytest.mark.parametrize("added", [{}, {"dipole": squares(0.0, 0)}])
 def test_a_label_without_reference_has_no_error_and_no_loss(added):
     sums = ErrorSums()
     sums.add({"energy": squares(4.0, 1), **added})
@@ -55,7 +54,7 @@ def test_a_label_without_reference_has_no_error_and_no_loss(added):
 
 def test_a_nan_is_never_averaged_away():
     sums = ErrorSums()
-    sums.add({"energy": squares(math.nan, 1), "forces": squares(1.0, 1, "forces")})
+    sums.add({"energy": squares(math.nan, 1), "forces": squares(1.0, 1)})
     sums.add({"energy": squares(1.0, 99)})
     assert math.isnan(sums.rmse("energy")) and math.isnan(sums.loss({"energy": 1.0, "forces": 1.0}))
     assert sums.rmse("forces") == 1000.0

@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+import torch
 
-from bench.config.schema import Guess, LossWeights, Mode, ModelConfig, TrainingConfig
+from bench.config.schema import (
+    Guess,
+    LossWeights,
+    Mode,
+    ModelConfig,
+    SystemConfig,
+    TrainingConfig,
+)
+from bench.data.batch import GraphSettings, build_graph, collate
+from bench.data.dataset import load_dataset
+from bench.data.spreads import label_spreads
+from bench.data.statistics import fit_baseline, training_means
 from bench.errors import BenchError
+from bench.labels.quantities import DIPOLE, FERMI_LEVEL, MULTIPOLES
+from bench.models.prediction import Prediction
 from bench.testing.frames import bulk, slab
+from bench.train.losses import squared_errors, weighted_loss
 from bench.train.targets import (
+    Losses,
     allowed_losses,
     check_reference_density,
     check_stability_loss,
@@ -30,7 +47,8 @@ def test_losses_that_the_point_does_not_predict_are_dropped_with_the_reason() ->
     losses = choose_losses(
         LossWeights(fermi_level=1.0, stability=0.0), allowed_losses(ToyPoint()), dataset().frames
     )
-    assert losses.dropped == {"fermi_level": "not predicted by this point"}
+    told = "not predicted by this point"
+    assert losses.dropped == {"fermi_level": told, "charge_difference": told}
     assert set(losses.weights) == {"energy", "forces", "multipoles", "total_charge", "dipole"}
 
 
@@ -237,3 +255,66 @@ def test_a_first_guess_from_the_reference_needs_it_everywhere() -> None:
     del data.frames["test"][0].arrays["REF_multipoles"]
     with pytest.raises(BenchError, match=r"initial_density=reference needs .* of split test"):
         check_reference_density(model, False, data.frames)
+
+
+def test_the_weight_of_a_quantity_is_shared_by_its_labelled_parts() -> None:
+    losses = Losses({"energy": 10.0, "multipoles": 2.0, "stability": 3.0}, {})
+    spreads = {"energy": 0.1, "charges": 0.5, "atomic_dipoles": 0.2}
+    assert losses.factors(spreads) == pytest.approx(
+        {"energy": 1000.0, "charges": 4.0, "atomic_dipoles": 25.0, "stability": 3.0}
+    )
+    del spreads["atomic_dipoles"]
+    assert losses.factors(spreads)["charges"] == 8.0
+    del spreads["charges"]
+    with pytest.raises(BenchError, match="the loss on multipoles has no spread"):
+        losses.factors(spreads)
+
+
+@pytest.mark.parametrize("system", ["pt_water", "sio2_vacancy"])
+def test_predicting_the_mean_pays_every_weight(system: str) -> None:
+    """The loss is scale-free: of no system, no unit and no label is more than its weight asked."""
+    frames = load_dataset(SystemConfig(name=system)).frames["train"]
+    elements = tuple(sorted({int(z) for atoms in frames for z in atoms.numbers}))
+    settings = GraphSettings(elements, 2.0, 1.5, 1.5, torch.float64)
+    baseline, means = fit_baseline(frames, elements), training_means(frames)
+    batch = collate([build_graph(atoms, settings) for atoms in frames])
+    multipoles = np.concatenate([means.of(atoms, MULTIPOLES) for atoms in frames])
+    lazy = Prediction(
+        energy=torch.tensor([baseline.energy(atoms) for atoms in frames], dtype=torch.float64),
+        energy_parts={},
+        forces=torch.zeros(len(multipoles), 3, dtype=torch.float64),
+        multipoles=torch.as_tensor(multipoles),
+        total_charge=batch.per_structure(torch.as_tensor(multipoles[:, 0])),
+    )
+    for quantity in (DIPOLE, FERMI_LEVEL):
+        mean = means.of(frames[0], quantity)
+        if mean is not None:
+            rows = torch.as_tensor(mean).expand(len(frames), -1)
+            setattr(lazy, quantity.name, rows if quantity is DIPOLE else rows[:, 0])
+    predicted = ["energy", "forces", "multipoles", "total_charge", "dipole", "fermi_level"]
+    weights = LossWeights(energy=7.0, forces=5.0)
+    losses = choose_losses(weights, [*predicted, "charge_difference"], {"train": frames})
+    squares = squared_errors(lazy, batch, stable_range=(-9.0, 1.0))
+    for name, weight in losses.weights.items():
+        factors = Losses({name: weight}, {}).factors(label_spreads(frames))
+        paid = weighted_loss(squares, factors).item()
+        if name == "total_charge":
+            assert 0.0 < paid <= weight + 1e-9
+        else:
+            assert paid == pytest.approx(weight, rel=1e-9), name
+    assert ("charge_difference" in losses.weights) == (system == "sio2_vacancy")
+
+
+def test_charge_differences_need_two_charge_states_and_room_for_both() -> None:
+    structures = {"train": frames(2)}
+    names, reason = ["energy", "charge_difference"], "no geometry is at several total charges"
+    assert reason in choose_losses(LossWeights(), names, structures).dropped["charge_difference"]
+    with pytest.raises(BenchError, match=reason) as error:
+        choose_losses(LossWeights(charge_difference=2.0), names, structures)
+    assert error.value.mend == "Leave the loss out: training.loss.charge_difference=0"
+    for atoms, charge in zip(structures["train"], (0.0, 1.0)):
+        atoms.info |= {"group": "a", "total_charge": charge}
+    losses = choose_losses(LossWeights(), names, structures)
+    assert losses.weights["charge_difference"] == 1.0
+    told = choose_losses(LossWeights(), names, structures, batch_size=1)
+    assert "batch_size=1" in told.dropped["charge_difference"]

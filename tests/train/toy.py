@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import signal
 from pathlib import Path
+from types import SimpleNamespace
 
 import ase
 import torch
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from bench.config.schema import Mode, ModelConfig, RunConfig, SystemConfig, TrainingConfig
 from bench.data.batch import Batch, GraphSettings, build_graph, collate
 from bench.data.dataset import Dataset
+from bench.data.spreads import label_spreads
 from bench.models.prediction import Prediction
 from bench.scf.report import ScfReport
 from bench.testing.frames import cluster, labelled
@@ -37,6 +39,7 @@ class ToyPoint(nn.Module):
     """
 
     predicts = frozenset({"multipoles", "dipole"})
+    knows_total_charge = False
     modes = (Mode.direct, Mode.implicit, Mode.staged)
     recommended = Mode.staged
     graph_settings = SETTINGS
@@ -133,11 +136,19 @@ def files(folder: Path) -> TrainingFiles:
     return TrainingFiles(folder / "last.pt", folder / "best.pt", folder / "log.csv")
 
 
+def measured(model: nn.Module, data: Dataset) -> nn.Module:
+    """The same model, knowing how labels vary, as a real point does."""
+    if not hasattr(model, "facts"):
+        model.facts = SimpleNamespace(spreads=label_spreads(data.frames["train"]))
+    return model
+
+
 def train_toy(
     path: Path, model: nn.Module | None = None, data: Dataset | None = None, **training: object
 ) -> tuple[nn.Module, str]:
     """Train in ``path``: the model and the text on the console."""
-    model = model or ToyPoint()
+    data = data or dataset()
+    model = measured(model or ToyPoint(), data)
     console = Console(file=io.StringIO(), width=200)
-    train(model, data or dataset(), run_config(**training), files(path), console)
+    train(model, data, run_config(**training), files(path), console)
     return model, console.file.getvalue()

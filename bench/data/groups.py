@@ -1,0 +1,99 @@
+"""Structures of one geometry and field at several total charges: they are compared with each other.
+
+A loss on the differences of their energies needs them in one batch.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+
+import ase
+import numpy as np
+import torch
+from torch.utils.data import Sampler
+
+from bench.labels.keys import ELECTRIC_FIELD_KEY, TOTAL_CHARGE_KEY
+
+GROUP_KEY = "group"
+
+
+def geometry_of(atoms: ase.Atoms) -> str:
+    """What structures that differ in their charge alone have in common; empty where unknown."""
+    if GROUP_KEY not in atoms.info:
+        return ""
+    field = np.round(np.asarray(atoms.info[ELECTRIC_FIELD_KEY], dtype=float), 6) + 0.0
+    return f"{atoms.info[GROUP_KEY]} {field.tolist()}"
+
+
+def charge_groups(frames: Sequence[ase.Atoms]) -> list[list[int]]:
+    """Indices of the structures of each geometry and field that is there at several charges."""
+    members: dict[str, list[int]] = defaultdict(list)
+    for index, atoms in enumerate(frames):
+        members[geometry_of(atoms)].append(index)
+    members.pop("", None)
+    return [group for group in members.values() if len({_charge(frames[i]) for i in group}) > 1]
+
+
+def charge_pairs(frames: Sequence[ase.Atoms]) -> list[tuple[int, int]]:
+    """Indices of every two structures of one geometry and field at different charges."""
+    return [
+        (i, j)
+        for group in charge_groups(frames)
+        for i, j in combinations(group, 2)
+        if _charge(frames[i]) != _charge(frames[j])
+    ]
+
+
+def _charge(atoms: ase.Atoms) -> float:
+    return float(atoms.info[TOTAL_CHARGE_KEY])
+
+
+class TogetherSampler(Sampler[list[int]]):
+    """Batches in which the charge states of a geometry stay together, everything else as it falls.
+
+    Bundles are packed by their sizes once, largest first, each into the first batch with room, so
+    that every epoch has the same number of batches; which bundles fill them, and the order of the
+    batches, are drawn anew each epoch.
+
+    Args:
+        frames: the structures.
+        batch_size: most structures of a batch; a geometry with more states is cut into pieces.
+        generator: draws; without one the order is that of ``frames`` as far as packing lets it.
+    """
+
+    def __init__(
+        self, frames: Sequence[ase.Atoms], batch_size: int, generator: torch.Generator | None = None
+    ) -> None:
+        groups = charge_groups(frames)
+        grouped = {index for group in groups for index in group}
+        pieces = [g[k : k + batch_size] for g in groups for k in range(0, len(g), batch_size)]
+        singles = [[index] for index in range(len(frames)) if index not in grouped]
+        self._bundles = sorted([*pieces, *singles])
+        self._generator = generator
+        self._packed: list[list[int]] = []  # sizes of the bundles of each batch
+        for size in sorted(map(len, self._bundles), reverse=True):
+            room = (sizes for sizes in self._packed if sum(sizes) + size <= batch_size)
+            chosen = next(room, None)
+            if chosen is None:
+                self._packed.append(chosen := [])
+            chosen.append(size)
+
+    def __len__(self) -> int:
+        return len(self._packed)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        by_size: dict[int, list[list[int]]] = defaultdict(list)
+        for k in self._order(len(self._bundles)):
+            by_size[len(self._bundles[k])].append(self._bundles[k])
+        batches = [
+            [index for size in sizes for index in by_size[size].pop(0)] for sizes in self._packed
+        ]
+        yield from (batches[k] for k in self._order(len(batches)))
+
+    def _order(self, count: int) -> list[int]:
+        if self._generator is None:
+            return list(range(count))
+        drawn: list[int] = torch.randperm(count, generator=self._generator).tolist()
+        return drawn

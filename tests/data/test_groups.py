@@ -1,0 +1,93 @@
+"""Charge states of one geometry stay in one batch."""
+
+import numpy as np
+import pytest
+import torch
+
+from bench.data.batch import GraphSettings, make_loader
+from bench.data.groups import TogetherSampler, charge_groups, charge_pairs, geometry_of
+from bench.testing.frames import cluster
+
+SETTINGS = GraphSettings((1, 8), 3.0, 1.5, 1.5, torch.float64)
+
+
+def state(group, charge, *, field=0.0):
+    atoms = cluster(field=(0.0, 0.0, field))
+    atoms.info |= {"group": group, "total_charge": float(charge)}
+    return atoms
+
+
+# three states of a, one of b, two of c, and d in two fields at one charge each
+FRAMES = [
+    *(state("a", q) for q in (0, 1, 2)),
+    state("b", 0),
+    *(state("c", q) for q in (0, -1)),
+    state("d", 0),
+    state("d", 1, field=0.1),
+]
+
+
+def test_groups_are_one_geometry_in_one_field_at_several_charges():
+    assert charge_groups(FRAMES) == [[0, 1, 2], [4, 5]]
+    assert charge_pairs(FRAMES) == [(0, 1), (0, 2), (1, 2), (4, 5)]
+
+
+def test_states_of_one_charge_are_no_pair():
+    """Two spins, for example."""
+    spins = [state("a", 0), state("a", 0), state("a", 1)]
+    assert charge_pairs(spins) == [(0, 2), (1, 2)]
+    assert charge_groups(spins[:2]) == []
+
+
+def test_a_structure_without_a_group_is_compared_with_none():
+    alone = [state("a", 0), state("a", 1)]
+    for atoms in alone:
+        del atoms.info["group"]
+    assert geometry_of(alone[0]) == "" and charge_groups(alone) == []
+    (batch,) = make_loader(alone, SETTINGS, batch_size=2)
+    assert batch.charge_pairs().shape == (2, 0)
+
+
+def test_a_batch_knows_its_pairs():
+    (batch,) = make_loader(FRAMES, SETTINGS, batch_size=len(FRAMES))
+    assert batch.charge_pairs().T.tolist() == [list(pair) for pair in charge_pairs(FRAMES)]
+
+
+@pytest.mark.parametrize("size", [3, 4, 5, 100])
+@pytest.mark.parametrize("seed", [0, 1, None])
+def test_every_structure_comes_once_and_charge_states_together(size, seed):
+    generator = None if seed is None else torch.Generator().manual_seed(seed)
+    sampler = TogetherSampler(FRAMES, size, generator)
+    for _ in range(3):
+        batches = list(sampler)
+        assert len(batches) == len(sampler) == -(-len(FRAMES) // size)
+        assert sorted(i for batch in batches for i in batch) == list(range(len(FRAMES)))
+        assert max(map(len, batches)) <= size
+        for group in charge_groups(FRAMES):
+            assert any(set(group) <= set(batch) for batch in batches)
+
+
+def test_a_geometry_of_more_states_than_a_batch_holds_is_cut():
+    states = [state("a", q) for q in range(5)]
+    assert list(TogetherSampler(states, 2)) == [[0, 1], [2, 3], [4]]
+
+
+def test_every_epoch_is_drawn_anew_and_depends_on_the_seed_alone():
+    frames = [state(f"g{k // 2}", k % 2) for k in range(20)]
+
+    def epochs(seed):
+        loader = make_loader(
+            frames,
+            SETTINGS,
+            batch_size=4,
+            generator=torch.Generator().manual_seed(seed),
+            together=True,
+        )
+        return [[batch.index.tolist() for batch in loader] for _ in range(2)]
+
+    first, second = epochs(0)
+    assert first != second and epochs(0) == [first, second] != epochs(1)
+    partners = {frozenset(i // 2 for i in batch) for batch in first}
+    assert partners != {frozenset(i // 2 for i in batch) for batch in second}
+    for batch in first:
+        assert all(np.isin([i ^ 1 for i in batch], batch))
