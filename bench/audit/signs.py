@@ -24,6 +24,7 @@ OPPOSED = -0.5  # correlation about zero below which two quantities have opposit
 NEAR = 0.5  # Å, the largest displacement over which forces tell an energy difference
 _PAIRS = 3  # near frames from which a sign can be told
 _QUERIES = 400  # frames of one composition whose nearest frame is looked for
+_DISTANCES = 10_000_000  # between them and all others: 80 MB
 _SCATTERED = 8  # structures from which a trend with the field can be told
 _CERTAIN = 3.0  # standard errors
 _CHARGED = 0.5  # e
@@ -218,7 +219,8 @@ def _near(frames: Sequence[Atoms]) -> Iterator[tuple[Atoms, Atoms]]:
         flat = np.array([_centred(a, a.positions).ravel() for a in members])
         flat -= flat.mean(0)
         squares = (flat**2).sum(1)
-        chosen = np.unique(np.linspace(0, len(members) - 1, _QUERIES).astype(int))
+        queries = max(_PAIRS, min(_QUERIES, _DISTANCES // len(members)))
+        chosen = np.unique(np.linspace(0, len(members) - 1, queries).astype(int))
         distances = squares[chosen, None] + squares - 2 * flat[chosen] @ flat.T
         distances[np.arange(len(chosen)), chosen] = np.inf
         for index, nearest in zip(chosen.tolist(), distances.argmin(1).tolist()):

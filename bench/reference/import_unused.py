@@ -58,7 +58,7 @@ def unused(frames: Sequence[Atoms], stated: Stated) -> list[str]:
             )
         else:
             rest.append(key)
-    return [*lines, *([f"note: not used: {', '.join(rest)}"] if rest else [])]
+    return [*lines, *([f"note: not used: {', '.join(rest)} (map.NAME=KEY would)"] if rest else [])]
 
 
 def not_kept(frames: Sequence[Atoms], stated: Stated) -> list[str]:

@@ -200,7 +200,10 @@ def _write(folder: Path, frames: Sequence[Atoms], card: dict[str, Any]) -> None:
         write_frames(new / _FILE, frames)
         digest = hashlib.sha256((new / _FILE).read_bytes()).hexdigest()
         write_yaml(new / _CARD, card | {"files": [{"name": _FILE, "sha256": digest}]})
-        load_dataset(SystemConfig(name=folder.name, path=temporary))  # the last word of a run
+        try:
+            load_dataset(SystemConfig(name=folder.name, path=temporary))  # the last word of a run
+        except BenchError as error:
+            raise BenchError(error.problem.replace(temporary, str(folder)), error.mend) from error
         folder.mkdir(exist_ok=True)
         for file in (_FILE, _CARD):
             (new / file).replace(folder / file)

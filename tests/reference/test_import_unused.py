@@ -57,7 +57,7 @@ def test_state_that_is_not_mapped_is_named_with_its_option(key, value, line):
     ],
 )
 def test_other_keys_are_listed(key, value):
-    assert told(key, value) == [f"note: not used: {key}"]
+    assert told(key, value) == [f"note: not used: {key} (map.NAME=KEY would)"]
 
 
 def test_what_is_mapped_or_ases_own_is_not_listed():
