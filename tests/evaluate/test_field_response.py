@@ -4,9 +4,13 @@ import ase
 import numpy as np
 import pytest
 
+from bench.density.constants import FIELD_CONSTANT
 from bench.evaluate import field_response as room
+from bench.evaluate.layers import is_metal
 from bench.evaluate.registry import FIELD_RESPONSE, FIELD_VALUES
+from bench.evaluate.series import field_series
 from tests.evaluate.predicted import frame, only, responding, solved, value
+from tests.report.synthetic import predict, reference
 
 FIELDS = (0.3, -0.1, 0.0, 0.5)
 SLOPES = ("dipole_slope", "dipole_slope_reference")
@@ -225,3 +229,25 @@ def test_reasons_of_series_and_of_all_are_told_apart() -> None:
     assert "layer_slope[group=water]" in result.absent
     assert "layer_slope_mae" not in result.absent
     assert result.absent["screening_ratio_mae"] == "no reference in the test set"
+
+
+@pytest.mark.parametrize("system", ["al_water", "pt_water"])
+def test_dfts_lowest_layer_takes_the_surface_charge_of_a_conductor(system: str) -> None:
+    """−ε0 S per field, whatever is on the other side: sign, units and partition at once."""
+    frames = [predict(atoms, None, noise=0.0) for atoms in reference(system)]
+    metals = [one for one in field_series(frames) if is_metal(one.atoms).any()]
+    assert len(metals) >= 4
+    for series in metals:
+        area = np.linalg.norm(np.cross(*series.atoms.cell.array[:2]))
+        lowest, second, *_ = room.layer_charges(series).slopes[0]
+        assert lowest == pytest.approx(-area / FIELD_CONSTANT, rel=0.01)
+        assert second == pytest.approx(0.0, abs=2e-3)
+
+
+@pytest.mark.parametrize("system", ["al_water", "pt_water"])
+def test_dfts_born_charges_add_up_to_no_charge(system: str) -> None:
+    """A field pulls a neutral slab nowhere."""
+    frames = [predict(atoms, None, noise=0.0) for atoms in reference(system)]
+    for series in field_series(frames):
+        sums = room.born_charges(series).slopes[0].sum(0)
+        assert sums == pytest.approx([0.0, 0.0, 0.0], abs=5e-3)
