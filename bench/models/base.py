@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar, TypeAlias, TypeVar
 
 import torch
@@ -40,6 +40,7 @@ class NoOptions:
 
 AnyMaps: TypeAlias = Maps | CoulombOperator
 AnyMapsT = TypeVar("AnyMapsT", bound=AnyMaps)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,14 @@ class Inputs:
     report_response: bool = False
     training: bool = False
     unrolling: Unrolling = UNROLLING
+    _made: dict[Callable[..., Any], Any] = field(default_factory=dict, init=False, repr=False)
+
+    def once(self, make: Callable[[Inputs], T]) -> T:
+        """make(self), made once: what both the equations and the energy need."""
+        if make not in self._made:
+            self._made[make] = make(self)
+        made: T = self._made[make]
+        return made
 
     def padded(self, per_atom: Tensor) -> Tensor:
         """[n, c] to [g, m], the layout of the maps."""
@@ -373,7 +382,7 @@ def refuse_unused_options(point: type[Point], config: ModelConfig) -> None:
     """
     used, default = BACKBONE_OPTIONS | point.options, ModelConfig(name=config.name)
     allowed = used | keys_in(ModelConfig, NAMING)
-    for name in (field.name for field in fields(ModelConfig)):
+    for name in (item.name for item in fields(ModelConfig)):
         value = getattr(config, name)
         if name not in allowed and value != getattr(default, name):
             raise BenchError(

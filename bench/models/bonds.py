@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import softplus
 
 from bench.backbone.model import NodeFeatures
 from bench.config.schema import ModelConfig
 from bench.data.batch import Batch
-from bench.models.edges import EdgeHead, softmax
+from bench.models.edges import envelope, softmax
 from bench.models.formal_charges import formal_charges
 from bench.models.heads import ScalarHead, VectorHead
 
@@ -17,12 +18,18 @@ class BondMultipoles(nn.Module):
     """q_i = z_i + w_i (Q − Σz) + Σ_j (t_ji − t_ij), and local dipoles.
 
     t_ij is the charge that an edge carries from i to j, z_i a formal charge.  Each edge takes from
-    one atom what it gives to another, so that fragments that no edge joins exchange nothing.  What
-    formal charges lack of a total charge may be spread, w a softmax over the structure.
+    one atom what it gives to another, so that fragments that no edge joins exchange nothing.  An
+    atom whose surroundings suggest the charge c_i hands the rest of its formal charge on:
+
+        t_ij = (z_i − c_i) s_j f(r_ij) / (s_i + Σ_k s_k f(r_ik)),  f the envelope, s > 0,
+
+    which is nearly c itself where formal charges cancel among neighbours.  What formal charges
+    lack of a total charge may be spread, w a softmax over the structure.
 
     Args:
-        config: cutoff, Bessel functions, multipoles.
+        config: cutoff, multipoles.
         elements: atomic numbers, ascending.
+        mean_charges: [z] mean reference charge of each element in e, where c starts.
         num_scalars: invariant features per atom.
         num_vectors: equivariant features per atom.
         spreads: whether a total charge will be given.
@@ -40,13 +47,16 @@ class BondMultipoles(nn.Module):
         num_scalars: int,
         num_vectors: int,
         *,
+        mean_charges: Tensor,
         spreads: bool = False,
     ) -> None:
         super().__init__()
+        count, self.cutoff = len(elements), config.r_max
         self.register_buffer("formal", formal_charges(elements, config.name))
-        self.transfer = EdgeHead(num_scalars, cutoff=config.r_max, num_radial=config.num_bessel)
+        self.charge = ScalarHead(num_scalars, count, outputs=1, offset=mean_charges[:, None])
+        self.share = ScalarHead(num_scalars, count, outputs=1)
         self.dipoles = VectorHead(num_vectors, outputs=1) if config.l_max > 0 else None
-        self.weights = ScalarHead(num_scalars, len(elements), outputs=1) if spreads else None
+        self.weights = ScalarHead(num_scalars, count, outputs=1) if spreads else None
 
     def formal_of(self, batch: Batch) -> Tensor:
         """[n] formal charges in e."""
@@ -54,8 +64,13 @@ class BondMultipoles(nn.Module):
 
     def carried(self, nodes: NodeFeatures, batch: Batch) -> Tensor:
         """[e] charge in e that each directed edge carries."""
-        numbers: Tensor = self.transfer(nodes.scalars, batch.edge_vectors(), batch.edge_index)
-        return numbers[:, 0]
+        sender, receiver = batch.edge_index
+        handed = self.formal_of(batch) - self.charge(nodes, batch.node_attrs)[:, 0]  # [n]
+        share = softplus(self.share(nodes, batch.node_attrs)[:, 0])
+        length = torch.linalg.vector_norm(batch.edge_vectors(), dim=1) / self.cutoff
+        taken = share[receiver] * envelope(length)  # [e]
+        carried: Tensor = taken * (handed / share.index_add(0, sender, taken))[sender]
+        return carried
 
     def forward(
         self, nodes: NodeFeatures, batch: Batch, *, total_charge: Tensor | None = None

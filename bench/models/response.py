@@ -19,8 +19,8 @@ from bench.models.edges import EdgeHead, between_atoms, envelope
 from bench.models.heads import ScalarHead
 
 FLOW_CUTOFF = 3.0  # Å: bonds, hydrogen bonds and nearest metal neighbours
-POLARISABILITY = 0.1  # e Å²/V, of the order of a water molecule's
-FLOW = 0.05  # e/V
+POLARISABILITY = 0.03  # e Å²/V, less than a water molecule's: what data ask for grows
+FLOW = 0.02  # e/V
 ROWS = 4  # vectors per atom that see the potential around it
 ROW_SCALE = 0.1  # √(e Å²/V): rows start with a tenth of the other responses
 REACH = 3.0  # Å, the length of a dipole that charge moved between two atoms makes
@@ -32,58 +32,37 @@ class Response:
 
     Attributes:
         local: [g, m] diagonal: 1/V of the Fermi sea on charges (e/V), polarisability on dipoles.
-        flow: [g, n, n] graph Laplacian of the charge flow in e/V; rows and columns sum to zero.
-        around: what each atom sees of the potential around it; None without.
+        flow: [g, n, n] charge that potentials move between atoms, in e/V; rows sum to zero.
+        bent: [g, n, 3, n] dipole of atom i that the potential at j makes, in e Å/V, and the charge
+            of j that the gradient at i moves; no rows where l_max is 0.
     """
 
     local: Tensor
     flow: Tensor
-    around: Around | None = None
+    bent: Tensor
 
     def __call__(self, values: Tensor, rows: Tensor | slice = slice(None)) -> Tensor:
         """K V [g, m, ...] of potentials [g, m, ...] of the structures ``rows``."""
-        local, flow = self.local[rows], self.flow[rows]
+        local, flow, bent = self.local[rows], self.flow[rows], self.bent[rows]
         local = local.reshape(local.shape + (1,) * (values.ndim - 2))
         atoms = (len(values), flow.shape[1], -1, *values.shape[2:])
-        answer = (local * values).reshape(atoms)
-        potentials = values.reshape(atoms)[:, :, 0]  # [g, n, ...]
-        carried = torch.einsum("gij,gj...->gi...", flow, potentials)
-        charges = answer[:, :, :1] + carried[:, :, None]
-        answer = torch.cat([charges, answer[:, :, 1:]], dim=2)
-        if self.around is not None:
-            answer = answer + self.around(values.reshape(atoms), rows)
-        return answer.flatten(1, 2)
-
-
-@dataclass(frozen=True)
-class Around:
-    """CᵀC of vectors S_ik = a_ik ∇V_i + Σ_j c_ijk r̂_ij (V_j − V_i) of every atom.
-
-    A vector moves charge between an atom's neighbours and polarises the atom at once: each answers
-    what the other sees, as far as the edges reach twice.
-
-    Attributes:
-        charges: [g, n, n, k, 3] c r̂, atom i's view (row) of the potential at j; rows sum to zero.
-        gradients: [g, n, k] a.
-    """
-
-    charges: Tensor
-    gradients: Tensor
-
-    def __call__(self, values: Tensor, rows: Tensor | slice) -> Tensor:
-        """[g, n, l, ...] of potentials and gradients [g, n, l, ...]."""
-        charges, gradients = self.charges[rows], self.gradients[rows]
-        seen = torch.einsum("gijkx,gj...->gikx...", charges, values[:, :, 0])
-        slopes = values[:, :, 1:]  # [g, n, 3 or 0, ...]
-        if slopes.shape[2] == 0:
-            return torch.einsum("gijkx,gikx...->gj...", charges, seen)[:, :, None]
-        seen = seen + torch.einsum("gik,gix...->gikx...", gradients, slopes)
-        moved = torch.einsum("gijkx,gikx...->gj...", charges, seen)[:, :, None]
-        return torch.cat([moved, torch.einsum("gik,gikx...->gix...", gradients, seen)], dim=2)
+        answer, seen = (local * values).reshape(atoms), values.reshape(atoms)
+        potentials, gradients = seen[:, :, 0], seen[:, :, 1:]  # [g, n, ...] and [g, n, 3, ...]
+        moved = torch.einsum("gij,gj...->gi...", flow, potentials)
+        moved = moved + torch.einsum("gixj,gix...->gj...", bent, gradients)
+        dipoles = torch.einsum("gixj,gj...->gix...", bent, potentials)
+        return (answer + torch.cat([moved[:, :, None], dipoles], dim=2)).flatten(1, 2)
 
 
 class InsulatingResponse(nn.Module):
     """K from node features; nothing in it answers a uniform shift of the potential.
+
+    Beside conductances between near neighbours and atoms' polarisabilities, K = CᵀC of the vectors
+
+        S_ik = a_ik ∇V_i + Σ_j c_ijk r̂_ij (V_j − V_i)
+
+    of every atom: each moves charge between an atom's neighbours and polarises it at once, and
+    answers what either sees, as far as the edges reach twice.
 
     Args:
         config: cutoff, Bessel functions, multipoles.
@@ -105,16 +84,20 @@ class InsulatingResponse(nn.Module):
     def forward(self, nodes: NodeFeatures, batch: Batch, *, sea: Tensor | None = None) -> Response:
         """K of the batch, with each atom's exchange with a Fermi sea [n, 1] in e/V, if there is."""
         local = torch.zeros_like(nodes.energy)[:, None] if sea is None else sea
-        gradients = local.new_zeros(len(local), ROWS)
+        rows = self._rows(nodes, batch)  # [g, i, j, k, 3]
+        between = rows.movedim(2, 1).flatten(2)  # [g, j, (i, k, x)]
+        flow = self.flow(nodes.scalars, batch) + between @ between.mT
+        bent = rows.new_zeros(*rows.shape[:2], 0, rows.shape[2])
         if self.polarisability is not None and self.gradient is not None:
             gain = POLARISABILITY * softplus(self.polarisability(nodes, batch.node_attrs))
+            own = ROW_SCALE * self.gradient(nodes, batch.node_attrs)  # [n, k]
+            gain = gain + own.square().sum(1, keepdim=True)
             local = torch.cat([local, gain.expand(-1, 3)], dim=1)
-            gradients = ROW_SCALE * self.gradient(nodes, batch.node_attrs)
-        around = Around(self._around(nodes, batch), batch.dense(gradients))
-        return Response(batch.dense(local).flatten(1), self.flow(nodes.scalars, batch), around)
+            bent = torch.einsum("gik,gijkx->gixj", batch.dense(own), rows)
+        return Response(batch.dense(local).flatten(1), flow, bent)
 
-    def _around(self, nodes: NodeFeatures, batch: Batch) -> Tensor:
-        """[g, n, n, k, 3] c r̂ in √(e/V), order (y, z, x)."""
+    def _rows(self, nodes: NodeFeatures, batch: Batch) -> Tensor:
+        """[g, n, n, k, 3] c r̂ of atom i (row) at j in √(e/V), order (y, z, x); rows sum to zero."""
         vectors = batch.edge_vectors()  # [e, 3]
         strength = self.reach(nodes.scalars, vectors, batch.edge_index)  # [e, k]
         unit = vectors / torch.linalg.vector_norm(vectors, dim=1, keepdim=True)

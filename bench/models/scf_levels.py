@@ -29,7 +29,7 @@ from bench.scf.problem import PotentialResponse, Rows
 SIGNS = (-1.0, 1.0, -1.0, 1.0)  # donors and acceptors
 METAL_LEVELS = (-0.5, 0.5, -1.5, 1.5)  # V, where training starts: states at the Fermi level
 GAP_LEVELS = (-7.0, 7.0, -9.0, 9.0)  # V, the same of other elements: none near it
-NUMBER = 0.3  # electrons
+NUMBER = 1.0  # electrons
 MIN_WIDTH, MAX_WIDTH = 0.05, 0.4  # V, so narrow that a gap is one
 EDGE, EDGE_WIDTH, CONTINUUM = 12.0, 0.1, 0.05  # V, V, e/V: see ``States``
 
@@ -58,17 +58,18 @@ class ScfLevels(SelfConsistentPoint):
         self.register_buffer("signs", torch.tensor(SIGNS, dtype=torch.float64))
         start = [METAL_LEVELS if z in METALS else GAP_LEVELS for z in facts.elements]
         levels = torch.tensor(start, dtype=torch.float64)
-        self.bonds = BondMultipoles(config, facts.elements, scalars, vectors)
-        self.response = InsulatingResponse(config, elements, scalars)
+        self.bonds = BondMultipoles(
+            config, facts.elements, scalars, vectors, mean_charges=self.mean_charges
+        )
+        self.insulating = InsulatingResponse(config, elements, scalars)
         self.level = ScalarHead(scalars, elements, outputs=count, offset=levels)
         self.number = ScalarHead(scalars, elements, outputs=count)
         self.width = ScalarHead(scalars, elements, outputs=count)
 
     def problem(self, inputs: Inputs) -> PotentialResponse:
         """p = p⁰ − K V − ∂ψ/∂V."""
-        maps, local = inputs.maps, self.local_guess(inputs)
-        response: Response = self.response(inputs.nodes, inputs.batch)
-        states = self.states(inputs)
+        maps, local = inputs.maps, inputs.once(self.local_guess)
+        response, states = inputs.once(self.response), inputs.once(self.states)
 
         def answer(potential: Tensor, rows: Rows) -> Tensor:
             filled = states.charges(potential, rows)
@@ -94,9 +95,13 @@ class ScfLevels(SelfConsistentPoint):
         assert density.fermi_level is not None
         p, maps = density.multipoles, inputs.maps
         potential = maps.potential(p) + maps.applied + density.fermi_level[:, None] * maps.charge
-        response: Response = self.response(inputs.nodes, inputs.batch)
-        left = self.local_guess(inputs) - p - 0.5 * response(potential)
-        return (left * potential).sum(1) - self.states(inputs).energy(potential)
+        left = inputs.once(self.local_guess) - p - 0.5 * inputs.once(self.response)(potential)
+        return (left * potential).sum(1) - inputs.once(self.states).energy(potential)
+
+    def response(self, inputs: Inputs) -> Response:
+        """K of the batch."""
+        response: Response = self.insulating(inputs.nodes, inputs.batch)
+        return response
 
     def states(self, inputs: Inputs) -> States:
         """The states of every atom, padded."""

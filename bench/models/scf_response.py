@@ -57,7 +57,14 @@ class ScfResponse(SelfConsistentPoint):
         metal = [float(config.metallic and number in METALS) for number in facts.elements]
         self.register_buffer("metal", torch.tensor(metal, dtype=torch.float64))
         self._refuse_fixed_fermi_level()
-        self.bonds = BondMultipoles(config, facts.elements, scalars, vectors, spreads=True)
+        self.bonds = BondMultipoles(
+            config,
+            facts.elements,
+            scalars,
+            vectors,
+            mean_charges=self.mean_charges,
+            spreads=True,
+        )
         self.insulating = InsulatingResponse(config, elements, scalars)
         self.sea = ScalarHead(scalars, elements, outputs=1) if any(metal) else None
 
@@ -70,7 +77,7 @@ class ScfResponse(SelfConsistentPoint):
 
     def problem(self, inputs: Inputs) -> Linear:
         """(1 + K A) p + μ K n = p⁰ − K v_app."""
-        response, maps = self.response(inputs), inputs.maps
+        response, maps = inputs.once(self.response), inputs.maps
 
         def product(p: Tensor, rows: Rows) -> Tensor:
             return p + response(maps.potential(p, rows), rows)
@@ -82,7 +89,7 @@ class ScfResponse(SelfConsistentPoint):
         return Linear(
             constraint=self.constraint(inputs, responds=self.is_metal(inputs.batch)),
             matrix=product if matrix is None else matrix,
-            rhs=self.local_guess(inputs) - response(maps.applied),
+            rhs=inputs.once(self.local_guess) - response(maps.applied),
             column=response(maps.charge),
             scale=torch.ones_like(maps.charge),
         )
@@ -105,7 +112,7 @@ class ScfResponse(SelfConsistentPoint):
         p, maps = density.multipoles, inputs.maps
         mu = density.fermi_level.nan_to_num(nan=0.0)  # insulators do not respond to it
         potential = maps.potential(p) + maps.applied + mu[:, None] * maps.charge
-        left = self.local_guess(inputs) - p - 0.5 * self.response(inputs)(potential)
+        left = inputs.once(self.local_guess) - p - 0.5 * inputs.once(self.response)(potential)
         return (left * potential).sum(1)
 
     def response(self, inputs: Inputs) -> Response:

@@ -158,7 +158,7 @@ class SelfConsistentPoint(Point):
         """[g, m] the first density that the configuration asks for."""
         if self.config.initial_density is Guess.reference:
             return inputs.reference_density(self.config.l_max)
-        local = self.local_guess(inputs)
+        local = inputs.once(self.local_guess)
         return local if self.config.initial_density is Guess.local else torch.zeros_like(local)
 
     def reservoir_energy(self, batch: Batch, total_charge: Tensor) -> Tensor:

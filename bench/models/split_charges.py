@@ -30,7 +30,14 @@ class SplitCharges(Point):
     def __init__(self, config: ModelConfig, facts: TrainingFacts, *, dtype: torch.dtype) -> None:
         super().__init__(config, facts, dtype=dtype)
         scalars, vectors = self.backbone.num_scalars, self.backbone.num_vectors
-        self.bonds = BondMultipoles(config, facts.elements, scalars, vectors, spreads=True)
+        self.bonds = BondMultipoles(
+            config,
+            facts.elements,
+            scalars,
+            vectors,
+            mean_charges=self.mean_charges,
+            spreads=True,
+        )
 
     def density(self, inputs: Inputs, mode: Mode) -> Density:
         """Formal charges, what is left of Q, and what the edges carry; local dipoles."""

@@ -93,6 +93,16 @@ class Problem(ABC):
         """[g, m] F(p, μ), the map whose fixed point is the solution."""
         return p + self.precondition(p, self.residual(p, mu)[..., None])[..., 0]
 
+    def update_and_slope(self, p: Tensor, mu: Tensor) -> tuple[Tensor, Tensor]:
+        """F(p, μ) [g, m] and n·∂F/∂μ [g], the charge response in e/V, both detached."""
+        p = p.detach()
+        with torch.enable_grad():
+            mu = mu.detach().requires_grad_()
+            update = self.update(p, mu)
+            charge = (self.constraint.charge * update).sum() + 0.0 * mu.sum()  # F may ignore μ
+            (slope,) = torch.autograd.grad(charge, mu)
+        return update.detach(), slope
+
     def linearise(self, p: Tensor, mu: Tensor) -> tuple[Tensor, Tensor]:
         """M [g, m, m] and c [g, m]: here dense, by one batched vector-Jacobian product per row."""
         by_p, by_mu = _dense_jacobian(self.residual, p, mu)
@@ -179,6 +189,14 @@ class PotentialResponse(Problem):
     def residual(self, p: Tensor, mu: Tensor) -> Tensor:
         """F(V) − p in e (e Å)."""
         return _masked(self.answer(self.potential(p, mu), self.rows) - p, self.constraint.mask)
+
+    @torch.no_grad()
+    def update_and_slope(self, p: Tensor, mu: Tensor) -> tuple[Tensor, Tensor]:
+        """F and n·∂F/∂V n: a search for μ costs no derivatives."""
+        potential, charge = self.potential(p, mu), self.constraint.charge
+        update = _masked(self.answer(potential, self.rows), self.constraint.mask)
+        answer = self.slope(potential, charge[..., None], self.rows)[..., 0]
+        return update, -(charge * answer).sum(1)
 
     def linearise(self, p: Tensor, mu: Tensor) -> tuple[Tensor, Tensor]:
         """1 − ∂F/∂V A and −∂F/∂V n."""

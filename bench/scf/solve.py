@@ -180,7 +180,7 @@ def find_fermi_level(
     """
     limits = problem.constraint
     best_mu = torch.where(limits.bordered, mu, limits.fermi_level)
-    update, slope = _update_and_slope(problem, p, best_mu)
+    update, slope = problem.update_and_slope(p, best_mu)
     best_error = _charge_error(problem, update)
     step = best_error / slope
     scale = limits.total_charge.abs() + (limits.charge * p).abs().sum(1) + 1.0
@@ -189,7 +189,7 @@ def find_fermi_level(
         if not open_.any():
             break
         trial = torch.where(open_, best_mu + step, best_mu)
-        trial_update, trial_slope = _update_and_slope(problem, p, trial)
+        trial_update, trial_slope = problem.update_and_slope(p, trial)
         error = _charge_error(problem, trial_update)
         better = open_ & (error.abs() < best_error.abs())
         best_mu = torch.where(better, trial, best_mu)
@@ -198,17 +198,6 @@ def find_fermi_level(
         best_error = torch.where(better, error, best_error)
         step = torch.where(better, error / trial_slope, step / 2)
     return best_mu, update, slope
-
-
-def _update_and_slope(problem: Problem, p: Tensor, mu: Tensor) -> tuple[Tensor, Tensor]:
-    """F(p, μ) [g, m] and n·∂F/∂μ [g], both detached."""
-    p = p.detach()
-    with torch.enable_grad():
-        mu = mu.detach().requires_grad_()
-        update = problem.update(p, mu)
-        charge = (problem.constraint.charge * update).sum() + 0.0 * mu.sum()  # F may ignore μ
-        (slope,) = torch.autograd.grad(charge, mu)
-    return update.detach(), slope
 
 
 @torch.no_grad()

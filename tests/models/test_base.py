@@ -248,3 +248,16 @@ def test_a_single_atom_in_every_boundary_and_among_larger_structures(name: str) 
     alone = point(batch_of(point, *atoms))  # nothing is padded
     close(found.energy[:4], alone.energy, 1e-9)
     close(found.forces[:4], alone.forces, 1e-9)
+
+
+def test_what_equations_and_energy_need_is_made_once() -> None:
+    model, calls = build("local_charges"), []
+    batch = batch_of(model, slab())
+    inputs = Inputs(batch, model.backbone(batch), model.maps(batch))
+
+    def make(given: Inputs) -> int:
+        calls.append(given)
+        return len(calls)
+
+    assert inputs.once(make) == inputs.once(make) == 1
+    assert replace(inputs, training=True).once(make) == 2  # other inputs, made anew

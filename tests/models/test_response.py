@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from bench.models.base import Point
-from bench.models.response import ROWS, Around, InsulatingResponse, Response
+from bench.models.response import InsulatingResponse, Response
 from bench.testing.frames import bulk, cluster, slab
 from bench.testing.small import orthogonal_matrices, turned
 from tests.models.test_points import batch_of, build
@@ -17,9 +17,7 @@ from tests.models.test_points import batch_of, build
 _, ANY_ROTATION = orthogonal_matrices()["cluster-rotated"]
 
 
-def response_of(
-    model: Point, *frames: ase.Atoms, l_max: int = 1, strength: float = 10.0
-) -> Response:
+def response_of(model: Point, *frames: ase.Atoms) -> Response:
     """K with rows as strong as trained ones."""
     torch.manual_seed(3)
     size = model.backbone.num_scalars
@@ -60,21 +58,18 @@ def test_padded_atoms_neither_answer_nor_are_answered(model: Point) -> None:
 
 
 def test_a_gradient_moves_charge_between_neighbours() -> None:
-    """Of the rows alone; along the gradient, and as much as a difference polarises."""
-    around = Around(
-        charges=torch.zeros(1, 3, 3, 1, 3, dtype=torch.float64),
-        gradients=torch.tensor([[[2.0], [0.0], [0.0]]], dtype=torch.float64),
-    )
-    along = torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64)
-    for j, sign in ((1, 1.0), (2, -1.0)):  # neighbours at ±x of atom 0
-        around.charges[0, 0, j, 0] = 0.5 * sign * along
+    """From the one at higher potential to the other, as much as their difference polarises."""
+    bent = torch.zeros(1, 3, 3, 3, dtype=torch.float64)
+    bent[0, 0, 2] = torch.tensor([0.0, 1.0, -1.0])  # neighbours at ±x of atom 0
+    local = torch.tensor([[0.0, 4.0, 4.0, 4.0] + 8 * [0.0]], dtype=torch.float64)
+    response = Response(local, torch.zeros(1, 3, 3, dtype=torch.float64), bent)
     values = torch.zeros(1, 3, 4, dtype=torch.float64)
     values[0, 0, 3] = 1.0  # V/Å along x at atom 0
-    moved = around(values, slice(None))
-    assert moved[0, :, 0].tolist() == [0.0, 1.0, -1.0] and float(moved[0, 0, 3]) == 4.0
+    answer = response(values.flatten(1)).reshape(3, 4)
+    assert answer[:, 0].tolist() == [0.0, 1.0, -1.0] and answer[0, 3] == 4.0
     values = torch.zeros(1, 3, 4, dtype=torch.float64)
     values[0, 1, 0] = 1.0  # V at the neighbour
-    assert float(around(values, slice(None))[0, 0, 3]) == 1.0
+    assert response(values.flatten(1)).reshape(3, 4)[0].tolist() == [0.0, 0.0, 0.0, 1.0]
 
 
 def test_charges_and_gradients_are_coupled_between_atoms() -> None:
@@ -109,5 +104,4 @@ def test_some_structures_of_a_batch() -> None:
     response = response_of(build("local_charges"), slab(), bulk(), cluster())
     values = torch.randn(3, 36, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     index = torch.tensor([2, 0])
-    assert response.around is not None and response.around.gradients.shape[2] == ROWS
     torch.testing.assert_close(response(values[index], index), response(values)[index])

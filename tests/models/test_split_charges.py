@@ -22,8 +22,6 @@ FORMAL = {1: 1.0, 8: -2.0, 13: 0.0, 14: 4.0}
 def model() -> SplitCharges:
     point = build("split_charges")
     assert isinstance(point, SplitCharges)
-    with torch.no_grad():
-        point.bonds.transfer.out.weight.mul_(300)  # tenths of an electron per bond
     return point
 
 
