@@ -276,12 +276,20 @@ def cooperativities(series: Sequence[FieldSeries]) -> Outcome:
         metal = is_metal(one.atoms)
         if not metal.any() or metal.all():
             continue
-        parts = [_series_of(one.atoms[chosen], series) for chosen in (metal, ~metal)]
         try:
-            outcome[one.name] = _cooperativity(one, parts)
+            outcome[one.name] = _cooperativity(one, parts_alone(one, series))
         except Missing as missing:
             outcome[one.name] = missing
     return outcome or {"": Missing("no field series of metal with something on it in the test set")}
+
+
+def parts_alone(
+    interface: FieldSeries, series: Sequence[FieldSeries]
+) -> tuple[FieldSeries | None, FieldSeries | None]:
+    """The series of its metal and of the rest, each alone at the same positions."""
+    metal = is_metal(interface.atoms)
+    atoms = interface.atoms
+    return _series_of(atoms[metal], series), _series_of(atoms[~metal], series)
 
 
 def _series_of(part: ase.Atoms, series: Sequence[FieldSeries]) -> FieldSeries | None:

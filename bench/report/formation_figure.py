@@ -82,9 +82,9 @@ def _draw(axes: Axes, kind: str, offsets: Offsets) -> None:
     shifts = ", ".join(f"{mean[2]:.2f}" for mean in means.values())
     known = not np.isnan([mean[2] for mean in means.values()]).any()
     axes.set(
-        title=f"{kind}; lines DFT, dashes model\n"
-        + (f"images' correction {shifts} eV, in both" if known else "images not corrected"),
-        xlabel="Fermi level over the cell's average potential (eV)",
+        title=f"{kind} (dashes: model)\n"
+        + (f"images corrected by {shifts} eV" if known else "images not corrected"),
+        xlabel="Fermi level over mean potential (eV)",
         ylabel="formation energy over Q = 0 (eV)",
     )
     axes.margins(x=0.0)

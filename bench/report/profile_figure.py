@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from bench.evaluate.field_response import parts_alone
 from bench.evaluate.layers import is_metal
 from bench.evaluate.profiles import InducedProfile, induced_profile
 from bench.evaluate.scoring import Missing
@@ -26,12 +27,13 @@ LINES = {
 def profile_figure(frames: Sequence[ase.Atoms], title: str) -> Figure:
     """One column per kind of slab: above the induced charge, below the potential, both per field.
 
-    Of several series of a kind the first is shown; all of them are in the metrics.
+    An interface is shown with its own metal and water where these stand alone at the same
+    positions; all series are in the metrics.
 
     Raises:
         NoData: no series with profile and multipoles.
     """
-    found, reasons = _first_of_each_kind(field_series(frames))
+    found, reasons = _one_of_each_kind(field_series(frames))
     if not found:
         raise NoData("; ".join(dict.fromkeys(reasons)) or "no field series in the test set")
     figure, axes = panels(2 * len(found), title=title, columns=len(found))
@@ -46,22 +48,34 @@ def profile_figure(frames: Sequence[ase.Atoms], title: str) -> Figure:
     return figure
 
 
-def _first_of_each_kind(
+def _one_of_each_kind(
     series: Sequence[FieldSeries],
 ) -> tuple[list[tuple[FieldSeries, InducedProfile]], list[str]]:
-    found: dict[tuple[bool, bool], tuple[FieldSeries, InducedProfile]] = {}
-    reasons = []
-    for one in series:
-        metal = is_metal(one.atoms)
-        kind = (bool(metal.any()), bool(metal.all()))
-        if kind in found:
-            continue
-        try:
-            found[kind] = (one, induced_profile(one))
-        except Missing as reason:
-            reasons.append(str(reason))
-    order = [(True, True), (False, False), (True, False)]  # metal, water, both
-    return [found[kind] for kind in order if kind in found], reasons
+    """Metal, what may be on it, and both, as far as there are profiles; and why not."""
+    found, reasons = [], []
+    for candidates in _candidates(series):
+        for one in candidates:
+            try:
+                found.append((one, induced_profile(one)))
+                break
+            except Missing as reason:
+                reasons.append(str(reason))
+    return found, reasons
+
+
+def _candidates(series: Sequence[FieldSeries]) -> list[list[FieldSeries]]:
+    """By kind; an interface whose parts stand alone at the same positions goes first, with them."""
+    metal = {one.name: is_metal(one.atoms) for one in series}
+    kinds = [
+        [one for one in series if metal[one.name].all()],
+        [one for one in series if not metal[one.name].any()],
+        [one for one in series if metal[one.name].any() and not metal[one.name].all()],
+    ]
+    for interface in kinds[2]:
+        alone = [part for part in parts_alone(interface, series) if part is not None]
+        if len(alone) == 2:
+            return [[first, *kind] for first, kind in zip((*alone, interface), kinds)]
+    return kinds
 
 
 def _title(series: FieldSeries, profile: InducedProfile) -> str:

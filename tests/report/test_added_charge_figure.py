@@ -72,14 +72,14 @@ def test_the_images_part_is_in_the_lines_and_in_the_title():
     frames = energies(dielectric_constants=CONSTANTS)
     (axes,) = formation_figure(frames, "title").axes
     one, two = (image_correction(frames[0].cell.array, q, 2.4) for q in (1.0, 2.0))
-    assert f"correction {one:.2f}, {two:.2f} eV, in both" in axes.get_title()
+    assert f"images corrected by {one:.2f}, {two:.2f} eV" in axes.get_title()
     fermi, energy = line(axes, "Q = +2, geometries: 1")
     assert np.interp(1.5 - two / 2, fermi, energy) == pytest.approx(0.0, abs=1e-12)
 
 
 def test_relaxed_states_have_a_panel_of_their_own():
     figure = formation_figure([*energies(), *relaxed()], "title")
-    assert [axes.get_title().split(";")[0] for axes in figure.axes] == [
+    assert [axes.get_title().split(" (")[0] for axes in figure.axes] == [
         "equal geometry",
         "each charge relaxed",
     ]

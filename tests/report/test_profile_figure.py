@@ -8,6 +8,7 @@ from bench.evaluate.series import field_series
 from bench.report.drawing import NoData
 from bench.report.profile_figure import profile_figure
 from bench.runs.folder import RunFolder
+from tests.report.synthetic import predict, reference
 
 
 @pytest.fixture(scope="module")
@@ -58,3 +59,11 @@ def test_no_profile_is_no_figure(frames, key, reason):
         atoms.info.pop(key, None)
     with pytest.raises(NoData, match=reason):
         profile_figure(spoilt, "title")
+
+
+def test_an_interface_is_shown_with_its_own_metal_and_water():
+    """Of aluminium, the one of three whose parts were calculated alone."""
+    frames = [predict(atoms, None) for atoms in reference("al_water")]
+    figure = profile_figure(frames, "al_water")
+    titles = [axes.get_title().split("\n")[0] for axes in figure.axes[:3]]
+    assert titles == ["Al12, group=g11", "H10O5, group=g12", "Al12H10O5, group=g22"]
