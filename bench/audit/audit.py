@@ -23,7 +23,8 @@ from bench.console import make_console
 from bench.data.dataset import Dataset, load_dataset
 from bench.errors import BenchError
 from bench.labels.keys import ELECTRIC_FIELD_KEY, MULTIPLICITY_KEY, SPLITS, TOTAL_CHARGE_KEY
-from bench.labels.quantities import ENERGY, FORCES
+from bench.labels.quantities import ENERGY, FORCES, Quantity
+from bench.labels.stored import is_stated, labelled_values
 
 Array = NDArray[np.float64]
 Progress = Callable[[Sequence[Atoms]], Iterable[Atoms]]
@@ -175,19 +176,23 @@ def _find_outliers(result: Audit) -> None:
         groups.setdefault(key, []).append(atoms)
     for key, frames in groups.items():
         members = distinct(frames)  # the fields of one geometry would make the spread too small
-        if len(members) < _ENOUGH:
-            continue
-        values = {
-            "largest force (eV/Å)": [np.abs(a.arrays[FORCES.reference_key]).max() for a in members],
-            "energy (eV)": [a.info[ENERGY.reference_key] for a in members],
-        }
-        for name, numbers in values.items():
-            off = robust_deviation(np.array(numbers, dtype=float))
+        for quantity, name in ((FORCES, "largest force (eV/Å)"), (ENERGY, "energy (eV)")):
+            labelled = [a for a in members if is_stated(a, quantity)]
+            if len(labelled) < _ENOUGH:
+                continue
+            numbers = np.array([_largest(a, quantity) for a in labelled])
+            off = robust_deviation(numbers)
             for index in np.flatnonzero(off > _OUTLIER):
                 result.remarks.append(
-                    f"{members[index].info['uid']} ({key}): {name} {numbers[index]:.3f} is "
+                    f"{labelled[index].info['uid']} ({key}): {name} {numbers[index]:.3f} is "
                     f"{off[index]:.0f} robust standard deviations out"
                 )
+
+
+def _largest(atoms: Atoms, quantity: Quantity) -> float:
+    """Of an atom's components in absolute terms; of a structure its value."""
+    values = labelled_values(atoms, quantity)
+    return float(np.abs(values).max() if quantity.per_atom else values[0])
 
 
 def robust_deviation(values: Array) -> Array:

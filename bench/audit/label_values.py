@@ -13,7 +13,7 @@ from rich.table import Table
 
 from bench.labels.keys import ELECTRIC_FIELD_KEY, SPLITS, TOTAL_CHARGE_KEY
 from bench.labels.quantities import ENERGY, Part, Quantity, labels
-from bench.labels.stored import known, labelled_values
+from bench.labels.stored import is_stated, known, labelled_values
 
 Array = NDArray[np.float64]
 
@@ -97,5 +97,6 @@ def _less_elements(frames: Sequence[Atoms], fitted_on: Sequence[Atoms]) -> Array
 
 
 def _energies(frames: Sequence[Atoms], elements: Sequence[int]) -> tuple[Array, Array]:
-    counts = np.array([[(a.numbers == z).sum() for z in elements] for a in frames], float)
-    return np.array([a.info[ENERGY.reference_key] for a in frames], float), counts
+    labelled = [a for a in frames if is_stated(a, ENERGY)]
+    counts = np.array([[(a.numbers == z).sum() for z in elements] for a in labelled], float)
+    return np.array([a.info[ENERGY.reference_key] for a in labelled], float), counts

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from bench.labels import keys as names
 from bench.labels.keys import CARTESIAN_FROM_SPHERICAL
 from bench.labels.quantities import DIPOLE, ENERGY, FORCES, MULTIPOLES, POLARIZABILITY
+from bench.labels.stored import is_stated
 
 Array = NDArray[np.float64]
 
@@ -163,9 +164,10 @@ def field_sign(frames: Sequence[Atoms]) -> WrongSign | None:
 
 def forces_sign(frames: Sequence[Atoms]) -> WrongSign | None:
     """Between near frames the energy changes by −½ (F + F')·Δr, to third order in Δr."""
+    labelled = [a for a in frames if is_stated(a, ENERGY) and is_stated(a, FORCES)]
     changes = [
         change
-        for alike in _classes(frames, _species)
+        for alike in _classes(labelled, _species)
         for one, other in _near(alike)
         if (change := _energy_change(one, other)) is not None
     ]

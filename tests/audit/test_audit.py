@@ -32,12 +32,12 @@ def frames():
     return made
 
 
-def saved(folder, structures, total=None):
+def saved(folder, structures, total=None, required=REQUIRED):
     folder.mkdir(parents=True, exist_ok=True)
     write(folder / "structures.extxyz", structures, format="extxyz")
     digest = hashlib.sha256((folder / "structures.extxyz").read_bytes()).hexdigest()
     card = {
-        "labels": REQUIRED,
+        "labels": required,
         "counts": {"total": len(structures) if total is None else total},
         "files": [{"name": "structures.extxyz", "sha256": digest}],
     }
@@ -123,6 +123,29 @@ def test_an_outlier_is_remarked(tmp_path):
     structures[4].info["REF_energy"] = -50.0
     remarks = audit(saved(tmp_path / "al", structures)).remarks
     assert any(line.startswith("al0004") and "energy" in line for line in remarks)
+
+
+LABELS = {"REF_energy": "energy less E0, per atom", "REF_forces": "force components"}
+
+
+@pytest.mark.parametrize("lacking", LABELS)
+@pytest.mark.parametrize("count", [8, 1], ids=["everywhere", "in one"])
+def test_data_without_a_label_are_audited(tmp_path, monkeypatch, capsys, lacking, count):
+    """Eight near geometries, of which an energy or a force would tell outliers and signs."""
+    structures = []
+    for number in range(8):
+        split = "test" if number == 7 else "train"
+        atoms = slab(f"al000{number}", f"g{number}", trajectory=f"t{number}", split=split)
+        atoms.rattle(0.05, seed=number)
+        structures.append(labelled_frame(atoms, made_up_label(atoms, energy=-100.0)))
+    for atoms in structures[:count]:
+        (atoms.arrays if lacking in atoms.arrays else atoms.info).pop(lacking)
+    monkeypatch.chdir(tmp_path)
+    saved(tmp_path / "datasets/al", structures, required={})
+    assert main(["audit", "system=al", "figure=al.png"]) == 0
+    shown = capsys.readouterr().out
+    assert (LABELS[lacking] in shown) is (count == 1)
+    assert all(label in shown for key, label in LABELS.items() if key != lacking)
 
 
 def test_a_broken_sum_rule_is_told_once_with_the_worst(tmp_path):
