@@ -66,7 +66,7 @@ def compute(
     asked: Collection[str] = (),
 ) -> None:
     """data → model → train → predict → evaluate → write."""
-    dataset = load_dataset(config.system)
+    dataset = load_dataset(config.system, seed=config.seed)
     console.print("\n".join(dataset.summary()))
     model = build_model(config, dataset)
     with recording(folder):

@@ -60,7 +60,7 @@ class Rooms:
         )
         rooms = {
             "dataset_checksum": lambda system: "d" * 64,
-            "load_dataset": lambda system: self.dataset,
+            "load_dataset": lambda system, seed: self.dataset,
             "build_model": lambda config, dataset: SimpleNamespace(facts=FACTS, num_parameters=7),
             "train": self.train,
             "training_means": lambda frames: TrainingMeans({"dipole": [0.0, 0.0, 0.5]}, {}),
@@ -215,7 +215,7 @@ def test_a_diverged_run_has_no_metrics_and_is_not_repeated(rooms, config, capsys
 
 @pytest.mark.parametrize("room", ["load_dataset", "build_model"])
 def test_a_refused_dataset_or_model_leaves_no_folder(rooms, config, room, monkeypatch):
-    def refuse(*arguments):
+    def refuse(*_, **__):
         raise BenchError("structures.extxyz, structure 3: REF_energy is not finite")
 
     monkeypatch.setattr(runner, room, refuse)

@@ -38,5 +38,6 @@ def show(options: Show) -> int:
     print(f"run id    {folder.path.name}")
     print(f"status    {folder.status.value if folder.status else 'not started'}")
     print(f"folder    {folder.path}")
-    print(f"estimate  {estimate(config, load_dataset(config.system))}")
+    dataset = load_dataset(config.system, seed=config.seed)
+    print(f"estimate  {estimate(config, dataset)}")
     return 0

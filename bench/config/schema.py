@@ -181,6 +181,9 @@ class SystemConfig:
     name: str = key(MISSING, "the system")
     description: str = key("", "one line for bench list")
     path: str = key("", "folder of card.yaml; empty: datasets/<name>")
+    train_size: int = key(
+        0, "of the training set, nested, chosen by the seed; 0: all", "structures", least=0
+    )
 
 
 def with_losses(kind: type[T]) -> type[T]:
@@ -242,7 +245,7 @@ class RunConfig:
     system: SystemConfig = key(SystemConfig, "the data")
     training: TrainingConfig = key(TrainingConfig, "optimisation")
     preset: str = key("quick", "what was chosen with preset=NAME")
-    seed: int = key(0, "decides first weights and the order of structures", least=0)
+    seed: int = key(0, "decides first weights, the order of structures and a subset", least=0)
     dtype: str = key(
         "float32", "of the backbone; electrostatics is float64", choices=("float32", "float64")
     )

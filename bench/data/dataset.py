@@ -15,6 +15,7 @@ from bench.config.schema import SystemConfig
 from bench.data.card import check_sha256, read_card
 from bench.data.checks import check_frame, check_identity, check_set
 from bench.data.extxyz import read_extxyz
+from bench.data.subset import training_subset
 from bench.labels import keys as names
 from bench.labels.keys import SPLITS
 from bench.labels.quantities import MULTIPOLES, labels
@@ -90,13 +91,17 @@ def _told_charges(frames: Sequence[ase.Atoms]) -> str:
     return ", ".join(f"{charge:+g} e: {counts[charge]}" for charge in sorted(counts))
 
 
-def load_dataset(system: SystemConfig) -> Dataset:
+def load_dataset(system: SystemConfig, *, seed: int = 0) -> Dataset:
     """Read and check a system's data.
+
+    Args:
+        system: which, and how many of its training structures.
+        seed: decides which those are (``training_subset``).
 
     Raises:
         BenchError: missing or changed files, missing labels, non-finite numbers, boundary
             conditions or fields that the electrostatics cannot treat, groups across splits,
-            elements that no training structure has.
+            elements that no training structure has, fewer training structures than asked for.
     """
     folder = dataset_folder(system)
     card = read_card(folder)
@@ -107,7 +112,9 @@ def load_dataset(system: SystemConfig) -> Dataset:
         frames += _read_frames(path, card["labels"])
     check_identity(frames, str(folder))
     by_split = {s: [a for a in frames if a.info["split"] == s] for s in SPLITS}
-    check_set(by_split, str(folder))
+    size, where = system.train_size, str(folder)
+    by_split["train"] = training_subset(by_split["train"], size, seed=seed, system=where)
+    check_set(by_split, f"{where}, {size} of its training structures" if size else where)
     return Dataset(system.name, card, dataset_checksum(system), by_split)
 
 

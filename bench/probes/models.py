@@ -38,7 +38,7 @@ def untrained(config: RunConfig) -> Checked:
         BenchError: settings or data that no run could use.
     """
     config = replace(config, dtype="float64", device="cpu")
-    dataset = load_dataset(config.system)
+    dataset = load_dataset(config.system, seed=config.seed)
     model = build_model(config, dataset)
     origin = (
         f"{config.model.name} with initial weights (seed {config.seed}), float64; facts measured "

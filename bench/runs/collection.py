@@ -50,7 +50,7 @@ METRIC_COLUMNS = {
     "ci95_high": "float64",
     "better": "str",
 }
-_OWN_COLUMN = ("seed", "preset", "system", "model.name")
+_OWN_COLUMN = ("seed", "preset", "system.name", "model.name")
 
 
 @dataclass(frozen=True)

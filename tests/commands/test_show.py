@@ -30,7 +30,7 @@ def dataset(train=10, valid=0, test=0, *, atoms=100):
 def shown(monkeypatch, tmp_path, capsys):
     """What is printed for settings, with a made-up dataset."""
     monkeypatch.setattr(dataset_room, "dataset_checksum", lambda system: CHECKSUM)
-    monkeypatch.setattr(dataset_room, "load_dataset", lambda system: dataset())
+    monkeypatch.setattr(dataset_room, "load_dataset", lambda system, seed: dataset())
     monkeypatch.setattr(
         estimate_room, "estimate", lambda config, data: f"{len(data.frames['train'])} steps"
     )
@@ -67,6 +67,8 @@ def test_the_status_of_a_run_that_is_there(shown):
 
 
 def test_mistakes_are_found_before_data_are_read(monkeypatch):
-    monkeypatch.setattr(dataset_room, "load_dataset", lambda system: pytest.fail("data were read"))
+    monkeypatch.setattr(
+        dataset_room, "load_dataset", lambda system, seed: pytest.fail("data were read")
+    )
     with pytest.raises(BenchError, match="model=scf_qek does not exist"):
         show.main(["model=scf_qek"])

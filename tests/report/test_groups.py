@@ -34,6 +34,14 @@ def test_what_is_not_the_seed_is_another_group(tmp_path):
     assert set(summarise(collect([tmp_path]))["seeds"]) == {1}
 
 
+def test_training_set_sizes_are_groups_of_their_own(tmp_path):
+    for size in (0, 20):
+        for seed in (0, 1):
+            write_run(tmp_path, f"{size}-{seed}", f"system.train_size={size}", f"seed={seed}")
+    rows = summarise(collect([tmp_path]))
+    assert set(rows["changed"]) == {"", "system.train_size=20"} and set(rows["seeds"]) == {2}
+
+
 def test_names_and_patterns_choose_in_their_order(tmp_path):
     for name in ("energy_rmse", "forces_rmse", "forces_mae"):
         runs(tmp_path, [1.0], name=name)
