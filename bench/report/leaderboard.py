@@ -113,7 +113,7 @@ def _leaderboard(system: str, rows: pd.DataFrame) -> Leaderboard:
     table = []
     for name, subset, _ in columns:
         column = rows[(rows["name"] == name) & (rows["subset"] == subset)]
-        table.append(_cells(column.set_index("label").reindex(labels)))
+        table.append(cells(column.set_index("label").reindex(labels)))
     several = len({subset for _, subset, _ in columns}) > 1
     heading = [
         f"{name}{f' {subset}' if several else ''} [{unit or '1'}]" for name, subset, unit in columns
@@ -130,8 +130,12 @@ def _label(row: Mapping[Hashable, Any], varying: Sequence[str]) -> str:
     return " ".join([row["model"], *(row[axis] for axis in varying if row[axis])])
 
 
-def _cells(column: pd.DataFrame) -> list[Cell]:
-    """The column's numbers as text; the best is marked where no other's interval overlaps its."""
+def cells(column: pd.DataFrame) -> list[Cell]:
+    """A column's numbers as text; the best is marked where no other's interval overlaps its.
+
+    Args:
+        column: rows of ``bench.report.groups.summarise``, one a model; NaN where it has no number.
+    """
     mean = column["mean"].to_numpy(dtype=float)
     better = column["better"].dropna()
     best = -1

@@ -1,4 +1,4 @@
-"""What pages take from the code: formulas as MathML, tables from the schema and from results."""
+"""Formulas of the pages as MathML."""
 
 from __future__ import annotations
 

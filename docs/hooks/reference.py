@@ -1,0 +1,212 @@
+"""What pages say of verbs, keys, metrics and names: made from the code when the site is built.
+
+A page asks for it where it stands, ``<!-- made: keys -->``; another word than those of ``MADE``
+stops the build.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_origin
+
+import yaml
+
+from bench.commands import VERBS
+from bench.commands.complete import options_of
+from bench.commands.data import VERBS as DATA
+from bench.commands.run import USAGE
+from bench.config.catalogue import axes, choices
+from bench.config.help import shown
+from bench.config.key import Entry, entries
+from bench.config.schema import RunConfig
+from bench.evaluate.registry import METRICS
+from bench.labels.keys import ENERGY_PARTS, energy_part_key
+from bench.labels.quantities import QUANTITIES, Source
+from bench.paths import shipped
+from bench.verbs import Verb
+
+if TYPE_CHECKING:  # tests of what is made do without it
+    from mkdocs.config.defaults import MkDocsConfig
+    from mkdocs.structure.files import Files
+
+DATASETS = Path(__file__).parents[2] / "datasets"
+_ASKED = re.compile(r"^<!-- made: (?P<what>.+?) -->$", re.MULTILINE)
+
+
+def on_page_markdown(markdown: str, **_: object) -> str:
+    """The page with what it asks for in the places where it does.
+
+    Raises:
+        KeyError: it asks for what nothing here makes.
+    """
+    return _ASKED.sub(lambda asked: MADE[asked["what"]](), markdown)
+
+
+def on_files(files: Files, *, config: MkDocsConfig) -> Files:
+    """The pictures of the data sets lie beside the pages."""
+    from mkdocs.structure.files import File
+
+    for path in sorted(DATASETS.glob("*/structure.png")):
+        name = f"datasets/{path.parent.name}.png"
+        files.append(File.generated(config, name, abs_src_path=str(path)))
+    return files
+
+
+def table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of Markdown; bars within cells are escaped."""
+    lines = [heading, ["---"] * len(heading), *rows]
+    return "\n".join(
+        f"| {' | '.join(cell.replace('|', '&#124;') for cell in line)} |" for line in lines
+    )
+
+
+def verbs() -> str:
+    """Every verb, those of ``bench data`` after the others, with its options."""
+    ours = {name: verb for name, verb in VERBS.items() if name != "data"}
+    within = {f"data {name}": verb for name, verb in DATA.items()}
+    return "\n\n".join(_verb(name, verb) for name, verb in {**ours, **within}.items())
+
+
+def _verb(name: str, verb: Verb) -> str:
+    kinds = options_of(verb.module)
+    own = [kind for kind in kinds if kind is not RunConfig]
+    told = [inspect.cleandoc(kind.__doc__ or "") for kind in own] or [USAGE.partition("\n\n")[2]]
+    options = [entry for kind in own for entry in entries(kind())]
+    rows = [_row(entry) for entry in options if not entry.key.rest]
+    parts = [f"## `bench {name}`", *map(_paragraphs, told)]
+    parts += [table(("option", "default", "meaning"), rows)] if rows else []
+    if RunConfig in kinds:
+        parts.append("It takes every [key of a run](keys.md).")
+    return "\n\n".join(parts)
+
+
+def _paragraphs(text: str) -> str:
+    """A docstring, lines that are indented or aligned as they are typed."""
+    paragraphs = text.split("\n\n")
+    return "\n\n".join(f"```text\n{p}\n```" if "   " in p else p for p in paragraphs)
+
+
+def keys() -> str:
+    """Every key of a run under the heading it has in ``bench run --help``."""
+    sections: dict[str, list[Entry]] = defaultdict(list)
+    for entry in entries(RunConfig(), section="run"):
+        sections[entry.section].append(entry)
+    heading = ("key", "default", "meaning")
+    return "\n\n".join(
+        f"## {section}\n\n{table(heading, map(_row, members))}"
+        for section, members in sections.items()
+    )
+
+
+def _row(entry: Entry) -> tuple[str, str, str]:
+    """A key, its value, and its meaning with unit and what is allowed."""
+    name = f"{entry.name}.NAME" if get_origin(entry.kind) is dict else entry.name
+    value = "" if name != entry.name or entry.value in ("", []) else f"`{shown(entry.value)}`"
+    unit = f" [{entry.key.unit}]" if entry.key.unit else ""
+    allowed = f"; {entry.key.allowed}" if entry.key.allowed else ""
+    return f"`{name}`", value + unit, f"{entry.key.meaning}{allowed}"
+
+
+def named(group: str) -> Callable[[], str]:
+    """The choices of a group of conf/, each with its line."""
+    return lambda: table(
+        (f"`{group}=`", ""), [(f"`{name}`", text) for name, text in choices(group).items()]
+    )
+
+
+def presets() -> str:
+    """What each preset sets."""
+    files = {name: shipped("conf") / "preset" / f"{name}.yaml" for name in choices("preset")}
+    return table(
+        ("`preset=`", "what for", "sets"),
+        [
+            (f"`{name}`", choices("preset")[name], ", ".join(f"`{word}`" for word in _set_by(path)))
+            for name, path in files.items()
+        ],
+    )
+
+
+def _set_by(path: Path) -> Iterator[str]:
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    yield from (word for word in _typed(content) if not word.startswith("preset="))
+
+
+def _typed(content: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for name, value in content.items():
+        if isinstance(value, dict):
+            yield from _typed(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}={shown(value)}"
+
+
+def models() -> str:
+    """Every model with its place in the design space."""
+    told = choices("model")
+    rows = [
+        (f"[`{name}`](../design_space/{name}.md)", told[name], place["density"], place["energy"])
+        for name, place in axes().items()
+    ]
+    return table(("`model=`", "", "density", "energy beside the short-range one"), rows)
+
+
+def metrics() -> str:
+    """Every metric with unit, what is better, and what it and its count mean."""
+    rows = [(f"`{m.name}`", m.unit, m.better, m.description) for m in METRICS.values()]
+    return table(("metric", "unit", "better", "what (and what `n` counts)"), rows)
+
+
+def quantities() -> str:
+    """Keys and units of labels and predictions."""
+    rows = [
+        (
+            "" if q.source is Source.derived else f"`{q.reference_key}`",
+            f"`{q.predicted_key}`",
+            q.unit,
+            f"{'per atom, ' if q.per_atom else ''}{q.components}",
+            q.description,
+        )
+        for q in QUANTITIES.values()
+    ]
+    return table(("reference", "prediction", "unit", "numbers", "what"), rows)
+
+
+def energy_parts() -> str:
+    """Keys of the parts of a predicted energy."""
+    rows = [(f"`{energy_part_key(name)}`", text) for name, text in ENERGY_PARTS.items()]
+    return table(("key", "eV"), rows)
+
+
+def probes() -> str:
+    """Every probe with its question."""
+    found = import_module("bench.probes.registry").PROBES  # imports torch
+    rows = [
+        (name, probe.question, "training decides" if probe.learned else "holds from the start")
+        for name, probe in found.items()
+    ]
+    return table(("probe", "question", ""), rows)
+
+
+def reference_data() -> str:
+    """The page of the data sets, which ``bench data describe`` makes from their cards."""
+    text = (DATASETS / "README.md").read_text(encoding="utf-8").partition("\n")[2]
+    text = re.sub(r"\((\w+)/structure\.png\)", r"(datasets/\1.png)", text)
+    return re.sub(r"\[(\w+)\]\(\w+/card\.yaml\)", r"`\1`", text)
+
+
+MADE: dict[str, Callable[[], str]] = {
+    "verbs": verbs,
+    "keys": keys,
+    "presets": presets,
+    "models": models,
+    "systems": named("system"),
+    "metrics": metrics,
+    "quantities": quantities,
+    "energy parts": energy_parts,
+    "probes": probes,
+    "reference data": reference_data,
+}

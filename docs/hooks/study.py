@@ -1,0 +1,68 @@
+"""The results on the pages of models: from the tables of results/study, or nothing.
+
+``bench table PLACE out=results/study/NAME.csv`` writes such a table.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from bench.report.groups import AXES, select
+from bench.report.leaderboard import cells
+
+STUDY = Path(__file__).parents[2] / "results" / "study"
+COLUMNS = [*AXES, "name", "subset", "unit", "better"]
+COLUMNS += ["mean", "std", "seeds", "n", "low", "high"]
+_ASKED = re.compile(r"^<!-- results: (?P<model>\w+) -->$", re.MULTILINE)
+
+
+def on_page_markdown(markdown: str, **_: object) -> str:
+    """The page with a model's results where it asks for them."""
+    return _ASKED.sub(lambda asked: results_of(asked["model"], study()), markdown)
+
+
+def study(folder: Path = STUDY) -> pd.DataFrame:
+    """Every number of the study's tables, as ``bench.report.groups.summarise`` has them.
+
+    Args:
+        folder: of tables; without any the numbers are none.
+
+    Raises:
+        ValueError: two tables that do not agree on one number.
+    """
+    found = [pd.read_csv(path, dtype={"changed": str}) for path in sorted(folder.glob("*.csv"))]
+    tables = [table for table in found if {*COLUMNS} <= {*table.columns}]
+    if not tables:
+        return pd.DataFrame(columns=COLUMNS)
+    numbers = pd.concat(tables)[COLUMNS].fillna({"changed": "", "unit": ""}).drop_duplicates()
+    twice = numbers.duplicated([*AXES, "name", "subset"])
+    if twice.any():
+        raise ValueError(f"{folder}: two values of {numbers[twice].iloc[0].to_dict()}")
+    return numbers
+
+
+def results_of(model: str, numbers: pd.DataFrame) -> str:
+    """The headline metrics of a model, a column for each system and setting; none without numbers.
+
+    Args:
+        model: name.
+        numbers: of ``study``.
+    """
+    rows = select(numbers[numbers["model"] == model])
+    if rows.empty:
+        return ""
+    metrics = list(dict.fromkeys(zip(rows["name"], rows["unit"])))
+    columns = dict(tuple(rows.groupby(["system", "preset", "changed"], sort=True)))
+    heading = ["", *(" ".join(map(str, which)).strip() for which in columns)]
+    lines = [heading, ["---", *["---:"] * len(columns)]]
+    by_metric = [
+        c.set_index("name").reindex([name for name, _ in metrics]) for c in columns.values()
+    ]
+    for k, (name, unit) in enumerate(metrics):
+        texts = [cells(column.iloc[k : k + 1])[0].text for column in by_metric]
+        lines.append([f"`{name}` [{unit}]", *texts])
+    told = "Mean ± standard deviation over seeds (their number); [metrics](../metrics.md)."
+    return "\n".join(["## Results", "", *(f"| {' | '.join(line)} |" for line in lines), "", told])

@@ -1,0 +1,59 @@
+"""Results on the pages of models come from tables, or nothing is said."""
+
+import pandas as pd
+import pytest
+
+from docs.hooks import study
+
+
+def row(model, mean, *, system="pt_water", name="forces_rmse", subset="all"):
+    axes = [system, model, "standard", "", "abc"]
+    numbers = [mean, 1.0, 3, 40, mean - 2.5, mean + 2.5]
+    return [*axes, name, subset, "meV/Å", "lower", *numbers]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    def write(name, rows):
+        pd.DataFrame(rows, columns=study.COLUMNS).to_csv(tmp_path / name, index=False)
+        return tmp_path
+
+    return write
+
+
+def test_a_model_gets_its_rows_a_column_for_each_system(folder):
+    other = row("scf_qeq", 20.0, system="al_water")
+    place = folder("one.csv", [row("scf_qeq", 30.0), row("les", 50.0), other])
+    text = study.results_of("scf_qeq", study.study(place))
+    assert "|  | al_water standard | pt_water standard |" in text
+    assert "| `forces_rmse` [meV/Å] | 20 ± 1 (3) | 30 ± 1 (3) |" in text
+    assert "50" not in text
+
+
+def test_what_one_system_lacks_is_a_dash(folder):
+    charge = row("les", 4.0, system="al_water", name="charges_rmse")
+    text = study.results_of("les", study.study(folder("one.csv", [row("les", 30.0), charge])))
+    assert "| `charges_rmse` [meV/Å] | 4 ± 1 (3) | – |" in text
+
+
+@pytest.mark.parametrize("rows", [[], [row("les", 30.0)]], ids=["no study", "another model"])
+def test_without_numbers_nothing_is_said(folder, rows):
+    place = folder("one.csv", rows)
+    assert study.results_of("scf_qeq", study.study(place)) == ""
+
+
+def test_a_folder_without_tables_has_no_numbers(tmp_path):
+    (tmp_path / "speed.csv").write_text("model,ratio\nles,0.3\n")
+    assert study.study(tmp_path).empty
+
+
+def test_tables_may_repeat_but_not_contradict_each_other(folder):
+    folder("one.csv", [row("les", 30.0)])
+    assert len(study.study(folder("two.csv", [row("les", 30.0)]))) == 1
+    with pytest.raises(ValueError, match=r"two values of .*'les'"):
+        study.study(folder("two.csv", [row("les", 31.0)]))
+
+
+def test_a_page_without_study_keeps_nothing_of_what_it_asked_for(monkeypatch, tmp_path):
+    monkeypatch.setattr(study, "study", lambda: study.pd.DataFrame(columns=study.COLUMNS))
+    assert study.on_page_markdown("A.\n\n<!-- results: les -->\n") == "A.\n\n\n"
