@@ -26,7 +26,16 @@ from bench.config.schema import RunConfig, Solver
         ("bench data generate keep_densities=", ["keep_densities=false", "keep_densities=true"]),
         ("bench data import boundary=s", ["boundary=slab"]),
         ("bench list m", ["metrics", "models"]),
-        ("bench run sy", ["system.description=", "system.name=", "system.path=", "system="]),
+        (
+            "bench run sy",
+            [
+                "system.description=",
+                "system.name=",
+                "system.path=",
+                "system.train_size=",
+                "system=",
+            ],
+        ),
         ("bench run model=scf_q", ["model=scf_qeq"]),
         ("bench run -m model=les,po", ["model=les,polar"]),
         ("bench run seed=1 preset=", [f"preset={name}" for name in choices("preset")]),
