@@ -6,6 +6,9 @@ VERBS = {
     "run": Verb(
         "bench.commands.run", "train and evaluate: bench run model=scf_qeq system=pt_water"
     ),
+    "evaluate": Verb(
+        "bench.commands.evaluate", "a run's numbers again, or those of anybody's calculator"
+    ),
     "list": Verb("bench.commands.list", "models, systems, presets, metrics: bench list models"),
     "show": Verb("bench.commands.show", "a run's configuration, id and time, without running it"),
     "check": Verb(

@@ -117,7 +117,7 @@ def entries(node: Any, prefix: str = "", section: str = "") -> Iterator[Entry]:
             yield from entries(value, f"{name}.", f"{name}: {known.meaning}")
         else:
             kind = kinds[item.name]
-            place = f"{prefix[:-1]}: {known.group}" if known.group else section
+            place = ": ".join(filter(None, [prefix[:-1], known.group])) if known.group else section
             yield Entry(name, kind, value, _with_choices(known, kind), place)
 
 

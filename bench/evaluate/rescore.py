@@ -1,11 +1,7 @@
-"""Redo metrics.json from what a run wrote, without its model.
-
-``python -m bench.evaluate.rescore FOLDER ...`` after a change of the metrics.
-"""
+"""Redo metrics.json from what a run wrote, without its model."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from bench.evaluate.metrics import evaluate
@@ -42,8 +38,3 @@ def _kept(key: str) -> bool:
 def rescore(folder: Path) -> Path:
     """Replace the run's metrics.json; returns its path."""
     return RunFolder(folder).write_metrics(rescored(folder))
-
-
-if __name__ == "__main__":
-    for argument in sys.argv[1:]:
-        print(rescore(Path(argument)))

@@ -207,7 +207,7 @@ class RunFolder:
             raise BenchError(
                 f"{self.path / METRICS}: schema_version is {version}, this code reads "
                 f"{SCHEMA_VERSION}.",
-                f"python -m bench.evaluate.rescore {self.path}",
+                f"bench evaluate run={self.path}",
             )
         metrics: MetricsFile = content  # type: ignore[assignment]
         return metrics
@@ -224,6 +224,10 @@ class RunFolder:
     def figure(self, name: str) -> Path:
         """Where a figure is written; the name has the suffix."""
         return self.path / "figures" / name
+
+    def evaluation(self, name: str) -> RunFolder:
+        """Files of another test set that the run's model has predicted."""
+        return RunFolder(self.path / "evaluations" / name)
 
     def write_error(self, trace: str) -> None:
         """Keep the traceback of an error that is not the user's."""

@@ -1,8 +1,6 @@
 """Metrics redone from the disk: what is kept, what goes, what a missing file says."""
 
 import json
-import runpy
-import sys
 
 import pytest
 from ase.io import write
@@ -65,10 +63,3 @@ def test_predictions_that_cannot_be_scored_leave_the_old_file(run):
     with pytest.raises(BenchError, match="REF_energy is not finite"):
         rescore(run)
     assert (run / "metrics.json").read_bytes() == before
-
-
-def test_the_command_takes_several_folders(run, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["rescore", str(run), str(run)])
-    monkeypatch.delitem(sys.modules, "bench.evaluate.rescore")
-    runpy.run_module("bench.evaluate.rescore", run_name="__main__")
-    assert capsys.readouterr().out.splitlines() == [str(run / "metrics.json")] * 2

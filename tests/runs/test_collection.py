@@ -192,7 +192,7 @@ def test_a_configuration_without_a_name_is_damage(tmp_path):
 def test_metrics_of_another_version_say_how_to_redo_them(tmp_path):
     folder = write_run(tmp_path, "aa")
     folder.write_metrics({**folder.read_metrics(), "schema_version": 99})
-    assert "python -m bench.evaluate.rescore" in collect([tmp_path]).told()[0]
+    assert "bench evaluate run=" in collect([tmp_path]).told()[0]
 
 
 def test_a_copy_of_a_run_counts_once(tmp_path):

@@ -120,7 +120,7 @@ def test_metrics_of_another_version_are_refused_unless_asked_for(folder):
     write_json(folder.path / "metrics.json", {**METRICS, "schema_version": 99})
     with pytest.raises(BenchError, match="schema_version is 99, this code reads 1") as error:
         folder.read_metrics()
-    assert error.value.mend == f"python -m bench.evaluate.rescore {folder.path}"
+    assert error.value.mend == f"bench evaluate run={folder.path}"
     assert folder.read_metrics(any_version=True)["run"] == {"id": "0a1b"}
 
 

@@ -1,0 +1,1 @@
+"""Test sets scored outside of a training: trained runs again, and anybody else's predictions."""
