@@ -21,7 +21,7 @@ from bench.config.options import whole_numbers
 from bench.errors import BenchError, nearest
 from bench.labels.keys import SPLITS
 from bench.reference.cp2k_input import METALS, is_metal
-from bench.reference.store import read_by_hand
+from bench.reference.store import Store, read_by_hand
 
 _BLOCK_KEYS = ("group", "trajectory", "step", "subset", "fields", "charges", "k_points", "split")
 _RECIPE_KEYS = {"prefix": str, "trajectories": dict, "blocks": list}
@@ -56,6 +56,10 @@ class Recipe:
     prefix: str
     splits: dict[str, str]
     blocks: list[dict[str, Any]]
+
+    def with_training(self, names: Iterable[str]) -> Recipe:
+        """The recipe with further training trajectories; those it has keep their split."""
+        return Recipe(self.prefix, dict.fromkeys(names, "train") | self.splits, self.blocks)
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -270,6 +274,24 @@ def _with_split(atoms: Atoms, recipe: Recipe, split: str | None) -> Atoms:
         )
     atoms.info["split"] = split or own
     return atoms
+
+
+def renew_plan(store: Store, trajectories: Path | None = None) -> str:
+    """Order and extend a system's plan by its recipe, and say what is new in it.
+
+    Args:
+        store: of the system.
+        trajectories: their folder; trajectories/ of the system unless given.
+    """
+    existing = store.plan() if (store.folder / "plan.extxyz").is_file() else []
+    loader = trajectory_loader(trajectories or store.folder / "trajectories")
+    plan = make_plan(read_recipe(store.folder / "recipe.yaml"), existing, loader)
+    store.write_plan(plan)
+    before, now = ({a.info["uid"] for a in frames} for frames in (existing, plan))
+    return (
+        f"{len(plan)} structures planned, {len(now - before)} new, "
+        f"{len(before - now)} repeats left out: {store.folder}"
+    )
 
 
 def trajectory_loader(folder: Path) -> Callable[[str], Sequence[Atoms]]:

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from bench.audit.neighbours import environments
-from bench.errors import BenchError
+from bench.errors import BenchError, nearest
 from bench.inference.calculator import BenchCalculator
-from bench.reference.plan import Recipe, cut, read_recipe
+from bench.reference.plan import SUBSETS, Recipe, cut, read_recipe
 from bench.reference.store import Store
 from bench.storage import write_text
 
@@ -46,6 +46,10 @@ class States:
     fields: tuple[float, ...] = (0.0,)
     charges: tuple[int, ...] = (0,)
     k_points: str = ""
+
+    def __post_init__(self) -> None:
+        if self.subset not in SUBSETS:
+            raise BenchError(f"subset={self.subset} is not known.", nearest(self.subset, SUBSETS))
 
     def block(self, trajectory: str, step: int) -> dict[str, Any]:
         """The block of a recipe that asks for these states of one frame."""

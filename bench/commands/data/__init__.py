@@ -15,6 +15,7 @@ VERBS = {
         f"{_HERE}.sample_vacancy", "geometries of a crystal with an atom missing"
     ),
     "plan": Verb(f"{_HERE}.plan", "order and extend a plan by its recipe and trajectories"),
+    "propose": Verb(f"{_HERE}.propose", "frames to label next, by what trained runs disagree on"),
     "generate": Verb(f"{_HERE}.generate", "label what a plan lacks with CP2K"),
     "build": Verb(f"{_HERE}.build", "structures.extxyz and card.yaml from plan and labels"),
     "validate": Verb(f"{_HERE}.validate", "error bars: forces, dipoles, label noise, vacuum, spin"),

@@ -27,17 +27,9 @@ def main(words: Sequence[str]) -> int:
 
 def run(options: Plan) -> int:
     """Write the plan, and say what is new in it."""
-    from bench.reference.plan import make_plan, read_recipe, trajectory_loader
+    from bench.reference.plan import renew_plan
     from bench.reference.store import open_store
 
-    store = open_store(options.system)
-    existing = store.plan() if (store.folder / "plan.extxyz").is_file() else []
-    loader = trajectory_loader(Path(options.trajectories or store.folder / "trajectories"))
-    plan = make_plan(read_recipe(store.folder / "recipe.yaml"), existing, loader)
-    store.write_plan(plan)
-    before, now = ({a.info["uid"] for a in frames} for frames in (existing, plan))
-    print(
-        f"{len(plan)} structures planned, {len(now - before)} new, "
-        f"{len(before - now)} repeats left out: {store.folder}"
-    )
+    folder = Path(options.trajectories) if options.trajectories else None
+    print(renew_plan(open_store(options.system), folder))
     return 0
