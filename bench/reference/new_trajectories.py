@@ -43,8 +43,8 @@ def read_trajectories(files: Sequence[str], store: Store) -> dict[str, list[Atom
             frames: list[Atoms] = read(file, ":")
         except Exception as error:  # every format fails in its own way
             raise BenchError(f"{file} cannot be read: {error}", "Extended XYZ can.") from error
-        for place, atoms in enumerate(frames):
-            atoms.info = {"trajectory": file.stem, "step": place} | atoms.info
+        for index, atoms in enumerate(frames):
+            atoms.info = {"trajectory": file.stem, "step": index} | atoms.info
         found[file.stem] = frames
     return found
 
