@@ -43,7 +43,8 @@ class BenchCalculator(Calculator):  # type: ignore[misc]  # ase has no types
     Stress exists for bulk structures, the dipole for the others; of a slab's dipole only z means
     something, x and y are NaN.  A point whose charge moves along bonds also has a crystal's, up to
     formal charges times lattice vectors.  ``results["energy_parts"]`` has the energy in parts (eV)
-    by ``bench.labels.keys.ENERGY_PARTS``.
+    by ``bench.labels.keys.ENERGY_PARTS``, ``results["chemical_potential"]`` the electrons' −∂E/∂Q
+    (eV) of points that have a Fermi level.
 
     Args:
         model: the point; its evaluation mode is switched on.
@@ -344,6 +345,8 @@ def _results(prediction: Prediction, boundary: Boundary) -> dict[str, Any]:
         "forces": prediction.forces.cpu().numpy(),
         "energy_parts": {name: float(e[0]) for name, e in prediction.energy_parts.items()},
     }
+    if prediction.chemical_potential is not None:
+        results["chemical_potential"] = float(prediction.chemical_potential[0])
     if prediction.stress is not None:
         results["stress"] = full_3x3_to_voigt_6_stress(prediction.stress[0].cpu().numpy())
     if prediction.multipoles is not None:

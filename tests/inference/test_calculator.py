@@ -290,6 +290,18 @@ def test_the_energy_comes_in_parts(model):
         assert parts["field"] == pytest.approx(-0.1 * atoms.get_dipole_moment()[2], abs=1e-12)
 
 
+def test_the_chemical_potential_is_minus_the_slope_by_charge(qeq):
+    atoms, step = cluster(), 1e-3
+    atoms.calc = BenchCalculator(qeq)
+    atoms.get_potential_energy()
+    level, energies = atoms.calc.results["chemical_potential"], []
+    for charge in (step, -step):
+        atoms.calc.set(total_charge=charge)
+        atoms.info.pop("total_charge", None)
+        energies.append(atoms.get_potential_energy())
+    assert level == pytest.approx((energies[1] - energies[0]) / (2 * step), abs=1e-6)
+
+
 def test_results_with_parts_are_written_by_ase(qeq, tmp_path):
     atoms = cluster()
     atoms.calc = BenchCalculator(qeq)
