@@ -33,7 +33,7 @@ def energy(positions: Tensor, field: float) -> Tensor:
         field: in V/Å.
     """
     first, second = positions.view(2, 3, 3)
-    total = -(CHARGES * positions[:, 2]).sum() * field
+    total: Tensor = -(CHARGES * positions[:, 2]).sum() * field
     for oxygen, *hydrogens in (first, second):
         arms = torch.stack(hydrogens) - oxygen
         lengths = arms.norm(dim=1)
@@ -43,8 +43,8 @@ def energy(positions: Tensor, field: float) -> Tensor:
     distances = (first[:, None] - second[None]).norm(dim=2)  # [3, 3]
     ratio = (SIGMA / distances[0, 0]) ** 6
     coulomb = COULOMB * (torch.outer(CHARGES[:3], CHARGES[3:]) / distances).sum()
-    dispersion: Tensor = 4 * EPSILON * (ratio**2 - ratio)
-    return total + dispersion + coulomb
+    total = total + 4 * EPSILON * (ratio**2 - ratio)
+    return total.add(coulomb)
 
 
 def pair(rng: np.random.Generator) -> ase.Atoms:
