@@ -124,16 +124,36 @@ def _value(kind: Any, text: str, word: str) -> Any:
     """What was typed for an option, of which a list may be written ``a,b`` or ``[a,b]``."""
     if kind is str:
         return text
+    value = _read(word)
+    return [value] if get_origin(kind) is list and not isinstance(value, list) else value
+
+
+def read_word(text: str) -> Any:
+    """A value of no declared type: number, truth value, null or list where it reads as one.
+
+    Anything else is a text as it was typed.
+    """
+    try:
+        return _read(f"word={text}")
+    except BenchError:
+        return text
+
+
+def _read(word: str) -> Any:
+    """The value of ``name=value``, a list where there are several.
+
+    Raises:
+        BenchError: Hydra's grammar has no such value.
+    """
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.errors import HydraException
 
     try:
         override = OverridesParser.create().parse_override(word)
         several = override.is_sweep_override()
-        value = list(override.sweep_iterator()) if several else override.value()
+        return list(override.sweep_iterator()) if several else override.value()
     except HydraException as error:
         raise BenchError(f"{word} cannot be read: {str(error).splitlines()[0]}.") from error
-    return [value] if get_origin(kind) is list and not isinstance(value, list) else value
 
 
 def whole_numbers(text: str, count: int, what: str) -> list[int]:

@@ -264,6 +264,13 @@ HEALTH = (
         "non_finite_count", "structures", "lower", "with NaN or infinite energy, forces or density"
     ),
 )
+TIME_PER_ATOM = MetricInfo(
+    "time_per_atom",
+    "ms/atom",
+    "lower",
+    "median of energy and forces of one structure by a calculator from outside (structures)",
+    from_predictions=False,
+)
 
 METRICS: dict[str, MetricInfo] = {
     metric.name: metric
@@ -278,6 +285,7 @@ METRICS: dict[str, MetricInfo] = {
         SCF_RESPONSE,
         SCF_GAP,
         HEALTH,
+        (TIME_PER_ATOM,),
     )
     for metric in group
 }

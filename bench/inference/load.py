@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from bench.errors import BenchError
 from bench.models.base import Point
 from bench.models.registry import model_from_facts
 from bench.runs.folder import RunFolder
@@ -20,9 +21,14 @@ def load_model(run_folder: Path, *, dtype: str | None = None, device: str = "cpu
         device: where it computes, whatever the run was trained on.
 
     Raises:
-        BenchError: a missing or damaged file, or one that belongs to another model.
+        BenchError: a missing or damaged file, or one that belongs to another model; a folder of
+            somebody else's predictions.
     """
     folder = RunFolder(run_folder)
+    if "outsider" in folder.read_provenance():
+        raise BenchError(
+            f"{run_folder} was predicted by somebody else's code: there is no model of ours in it."
+        )
     config = folder.read_config()
     config = replace(config, dtype=dtype or config.dtype, device=device)
     model = model_from_facts(config, folder.read_facts())

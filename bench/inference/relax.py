@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import ase
-from ase.calculators.calculator import SCFError
+from ase.calculators.calculator import Calculator, SCFError
 from ase.optimize import FIRE
 
 from bench.inference.calculator import STATE_KEYS, BenchCalculator
@@ -15,18 +18,29 @@ MOST_STEPS = 300
 
 
 def write_minimum(model: Point, atoms: ase.Atoms) -> None:
+    """Relax with a point of ours; as ``write_minimum_of``.
+
+    Args:
+        model: a trained point.
+        atoms: a minimum of the reference.
+    """
+    write_minimum_of(BenchCalculator(model), atoms, {key: atoms.info[key] for key in STATE_KEYS})
+
+
+def write_minimum_of(calculator: Calculator, atoms: ase.Atoms, info: Mapping[str, Any]) -> None:
     """Relax at fixed cell, charge and field, starting from where the structure is.
 
     Adds the positions, the energy there and whether it was reached to ``arrays`` and ``info``; the
     structure itself stays where it is.
 
     Args:
-        model: a trained point.
+        calculator: of ase.
         atoms: a minimum of the reference.
+        info: what the calculator reads beside the structure.
     """
     moving = ase.Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
-    moving.info = {key: atoms.info[key] for key in STATE_KEYS}
-    moving.calc = BenchCalculator(model)
+    moving.info = dict(info)
+    moving.calc = calculator
     try:
         reached = bool(FIRE(moving, logfile=None).run(fmax=LARGEST_FORCE, steps=MOST_STEPS))
         energy = float(moving.get_potential_energy())

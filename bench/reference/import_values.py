@@ -61,7 +61,7 @@ def convert(atoms: Atoms, stated: Stated, where: str) -> Atoms:
         value = find(atoms, stated.keys[name], per_atom=label.per_atom)
         if value is not None:
             store = frame.arrays if label.per_atom else frame.info
-            store[label.reference_key] = _converted(name, value, frame, stated, where)
+            store[label.reference_key] = converted(name, value, frame, stated, where)
     _mask_dipole(frame, stated.boundary)
     _add_state(frame, atoms, stated, where)
     _count_from_centre(frame, stated, where)
@@ -128,7 +128,19 @@ def _refuse_missing(atoms: Atoms, stated: Stated, where: str) -> None:
         )
 
 
-def _converted(name: str, value: Any, frame: Atoms, stated: Stated, where: str) -> Any:
+def converted(name: str, value: Any, frame: Atoms, stated: Stated, where: str) -> Any:
+    """A quantity of a file in our unit, sign, order and shape.
+
+    Args:
+        name: of a label.
+        value: as the file has it.
+        frame: the structure in our units.
+        stated: what the user says of the file.
+        where: file and index, for messages.
+
+    Raises:
+        BenchError: no numbers, or not as many as there should be.
+    """
     what = f"{where}: {stated.keys[name]}"
     array, factor = numbers(value, what), stated.factors[name]
     if name == MULTIPOLES.name:
@@ -184,15 +196,34 @@ def _add_state(frame: Atoms, atoms: Atoms, stated: Stated, where: str) -> None:
 
 
 def _count_from_centre(frame: Atoms, stated: Stated, where: str) -> None:
-    """Dipole, and energy in a field, of a charged structure about its box's centre c.
+    """Dipole, and energy in a field, of a charged structure about its box's centre."""
+    has_dipole = DIPOLE.reference_key in frame.info
+    shift = shift_to_centre(frame, stated, where, has_dipole=has_dipole)
+    charge, field = frame.info[TOTAL_CHARGE_KEY], frame.info[ELECTRIC_FIELD_KEY] * ~frame.pbc
+    frame.info[ENERGY.reference_key] += float(charge * field @ shift)
+    if has_dipole:
+        frame.info[DIPOLE.reference_key] -= charge * shift
+
+
+def shift_to_centre(frame: Atoms, stated: Stated, where: str, *, has_dipole: bool) -> Array:
+    """[3] c − o in Å, from where dipoles are counted to the box's centre; zero where none matters.
 
     About another origin o they are M = M_o − Q (c − o) and E = E_o + Q F·(c − o) in the field F.
+
+    Args:
+        frame: with total charge and field.
+        stated: what the user says of its origin.
+        where: file and index, for messages.
+        has_dipole: whether there is one.
+
+    Raises:
+        BenchError: it matters, and nothing is stated.
     """
     charge = frame.info[TOTAL_CHARGE_KEY]
     field = frame.info[ELECTRIC_FIELD_KEY] * ~frame.pbc
-    matters = DIPOLE.reference_key in frame.info or np.any(field)
+    matters = has_dipole or np.any(field)
     if abs(charge) < _NEUTRAL or not matters or stated.origin == "centre":
-        return
+        return np.zeros(3)
     if stated.origin == "unknown":
         raise BenchError(
             f"{where}: its total charge is {charge:+g} e, so that its dipole, and its energy in a "
@@ -200,10 +231,7 @@ def _count_from_centre(frame: Atoms, stated: Stated, where: str) -> None:
             "dipole_origin=centre (of the cell), zero (of the coordinates) or mass (its centre).",
         )
     origin = frame.get_center_of_mass() if stated.origin == "mass" else np.zeros(3)
-    shift = centre_of(frame) - origin
-    frame.info[ENERGY.reference_key] += float(charge * field @ shift)
-    if DIPOLE.reference_key in frame.info:
-        frame.info[DIPOLE.reference_key] -= charge * shift
+    return np.asarray(centre_of(frame) - origin)
 
 
 def _add_for_metrics(frame: Atoms, atoms: Atoms, length: float, where: str) -> None:

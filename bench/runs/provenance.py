@@ -31,11 +31,11 @@ class Session:
         folder: of the run; its provenance keeps the earlier sessions.
         identity: of the run.
         config: of the run.
-        parameters: how many numbers the model learns.
+        parameters: how many numbers the model learns; None where nobody knows.
     """
 
     def __init__(
-        self, folder: RunFolder, identity: Identity, config: RunConfig, parameters: int
+        self, folder: RunFolder, identity: Identity, config: RunConfig, parameters: int | None
     ) -> None:
         self._folder, self._config = folder, config
         self._clock, self._cpu_clock = time.perf_counter(), time.process_time()
@@ -82,7 +82,7 @@ def total_seconds(sessions: Sequence[dict[str, Any]]) -> dict[str, float]:
 
 @contextmanager
 def session(
-    folder: RunFolder, identity: Identity, config: RunConfig, parameters: int
+    folder: RunFolder, identity: Identity, config: RunConfig, parameters: int | None
 ) -> Iterator[Session]:
     """A session whose seconds are written however the block ends."""
     this = Session(folder, identity, config, parameters)

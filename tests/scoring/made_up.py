@@ -20,7 +20,7 @@ CENTRE = 0.5  # Å, of a molecule without a box: from which dipoles of charged o
 
 
 class Springs(Calculator):
-    """E = Σ (r − 1)² + Q²/4 + Q/2 − M·F with charges −0.6 + Q/3 and 0.3 + Q/3 of O and H.
+    """E = Σ (r − 1)² + Q²/4 + Q/2 − M·F with charges that add up to Q, O 0.9 e below H.
 
     Args:
         charge: the key of the total charge in ``info``; one that nobody writes makes it blind.
@@ -41,7 +41,8 @@ class Springs(Calculator):
             raise KeyError(f"no parameters for element {self.unknown}")
         charge = float(atoms.info.get(self.keys[0], 0.0))
         field = np.asarray(atoms.info.get(self.keys[1], np.zeros(3)), dtype=float)
-        charges = np.where(atoms.numbers == 8, -0.6, 0.3) + charge / len(atoms)
+        charges = np.where(atoms.numbers == 8, -0.9, 0.0)
+        charges += charge / len(atoms) - charges.mean()
         apart = atoms.positions[:, None] - atoms.positions[None]
         r = np.linalg.norm(apart, axis=-1) + np.eye(len(atoms))
         forces = -2 * ((1 - 1 / r)[..., None] * apart).sum(1) + charges[:, None] * field
