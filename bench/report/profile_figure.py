@@ -33,7 +33,7 @@ def profile_figure(frames: Sequence[ase.Atoms], title: str) -> Figure:
     Raises:
         NoData: no series with profile and multipoles.
     """
-    found, reasons = _one_of_each_kind(field_series(frames))
+    found, reasons = one_of_each_kind(field_series(frames))
     if not found:
         raise NoData("; ".join(dict.fromkeys(reasons)) or "no field series in the test set")
     figure, axes = panels(2 * len(found), title=title, columns=len(found))
@@ -48,7 +48,7 @@ def profile_figure(frames: Sequence[ase.Atoms], title: str) -> Figure:
     return figure
 
 
-def _one_of_each_kind(
+def one_of_each_kind(
     series: Sequence[FieldSeries],
 ) -> tuple[list[tuple[FieldSeries, InducedProfile]], list[str]]:
     """Metal, what may be on it, and both, as far as there are profiles; and why not."""

@@ -221,6 +221,14 @@ class RunFolder:
         """Where the verdicts of ``bench check`` on the trained model are written."""
         return self.path / "probes.json"
 
+    def read_probes(self) -> list[dict[str, Any]]:
+        """The probes' results as ``ProbeResult.to_dict`` gives them; empty where none was asked."""
+        if not self.probes.is_file():
+            return []
+        content = self._mapping(self.probes.name)
+        found: list[dict[str, Any]] = content.get("probes", [])
+        return found
+
     def figure(self, name: str) -> Path:
         """Where a figure is written; the name has the suffix."""
         return self.path / "figures" / name

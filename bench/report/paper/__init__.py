@@ -1,0 +1,1 @@
+"""Figures over many runs, one file each: what a paper shows of a study."""

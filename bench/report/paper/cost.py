@@ -1,0 +1,41 @@
+"""What a run costs, as metrics beside its errors, so that seeds and intervals come the same way."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pandas as pd
+
+from bench.runs.collection import METRIC_COLUMNS, Collection
+
+CPU_SECONDS, COST_RATIO, PARAMETERS = "cpu_seconds", "cost_ratio", "parameters"
+BASE = "short_range"
+# Seconds of two processors, presets or versions of the data say nothing about two models.
+ALIKE = ("system", "data_checksum", "preset", "cpu", "device")
+
+
+def with_costs(found: Collection) -> Collection:
+    """The runs with three metrics more, of subset ``all``.
+
+    ``cpu_seconds`` of training and evaluation together; ``cost_ratio``, the same over the mean of
+    ``short_range`` on the same kind of machine, data and preset (absent where there is none); and
+    the number of learned ``parameters``.
+    """
+    done = found.done
+    alike = done[list(ALIKE)].fillna("")
+    keys = pd.Series(list(alike.itertuples(index=False, name=None)), index=done.index)
+    base = done["cpu_seconds"].where(done["model"] == BASE).groupby(keys).transform("mean")
+    parts = {
+        CPU_SECONDS: (done["cpu_seconds"], "s"),
+        COST_RATIO: (done["cpu_seconds"] / base, "1"),
+        PARAMETERS: (done["parameters"].astype("float64"), "1"),
+    }
+    frames = [_rows(name, values, unit) for name, (values, unit) in parts.items()]
+    return replace(found, metrics=pd.concat([found.metrics, *frames], ignore_index=True))
+
+
+def _rows(name: str, values: pd.Series[float], unit: str) -> pd.DataFrame:
+    known = values.dropna()
+    fixed = {"name": name, "subset": "all", "unit": unit, "n": 1, "better": "lower"}
+    rows = pd.DataFrame({"run": known.index, "value": known.to_numpy(), **fixed})
+    return rows.reindex(columns=list(METRIC_COLUMNS)).astype(METRIC_COLUMNS)

@@ -1,0 +1,87 @@
+"""What charge equilibration is known to get wrong: chains that conduct, fractions of charges."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import numpy as np
+import pandas as pd
+
+from bench.report.drawing import NoData
+from bench.report.paper.caption import Drawing
+from bench.report.paper.rows import Panel, in_units, row_figure
+from bench.report.paper.scene import Scene, over_seeds
+
+# Measurements of ``bench check``, with the title of their panel and whether they are errors.
+SHOWN = {
+    "polarisability per molecule, 8": ("chain of 8 molecules", False),
+    "polarisability per molecule, 16": ("chain of 16 molecules", False),
+    "chain exponent": ("chain exponent\n(1: insulates, 3: conducts)", False),
+    "fractional charge": ("fraction of a charge on\nseparated ions", True),
+    "missing attraction of ions": ("missing attraction of\nseparated ions", True),
+    "energy of a bystander": ("energy that a molecule\n100 Å from an ion notices", True),
+    "unscreened potential": ("potential that a metal\nleaves unscreened", True),
+}
+QUANTITIES = {"Å³": "polarisability per molecule", "e": "charge", "eV": "energy", "": ""}
+
+
+def draw(scene: Scene) -> Drawing:
+    """Numbers of the probes of trained models, with the bar that each has to stay below.
+
+    Raises:
+        NoData: no run has been checked.
+    """
+    measured = measurements(scene)
+    if measured.empty:
+        raise NoData("no run has verdicts of its probes: bench check run=FOLDER writes them")
+    panels = []
+    for name, (title, error) in SHOWN.items():
+        rows = measured[measured["name"] == name]
+        if len(rows):
+            unit = str(rows["unit"].iloc[0])
+            text = in_units(unit, QUANTITIES.get(unit, "force"))
+            bar = float(rows["bar"].dropna().iloc[0]) if rows["bar"].notna().any() else np.nan
+            values = over_seeds(rows)
+            panels.append(
+                Panel(title, text or "exponent", values, bar, "passes up to", error=error)
+            )
+    figure, labels = row_figure(scene, panels, "probes of trained models")
+    materials = "; ".join(dict.fromkeys(m for m in measured["material"] if m))
+    checked = measured.groupby("label")["run"].nunique()
+    seeds = ", ".join(f"{label} {checked[label]}" for label in labels if label in checked.index)
+    says = [
+        "Probes without labels (bench check): polarisability of chains of molecules, ions far "
+        "apart, a molecule far from an ion, a metal in a field. Line: the largest value to pass.",
+        f"Materials: {materials}.",
+        f"Checked runs: {seeds}. A dash: not applicable to this point, or not checked.",
+    ]
+    return Drawing(figure, says, labels)
+
+
+def measurements(scene: Scene) -> pd.DataFrame:
+    """A row for each number of each probed run: label, run, name, value, unit, bar, material."""
+    rows = []
+    for label in scene.points:
+        for folder in scene.folders(label):
+            for result in folder.read_probes():
+                rows += [
+                    {
+                        **{key: number[key] for key in ("name", "value", "unit", "bar")},
+                        "label": label,
+                        "run": str(folder.path),
+                        "material": result["material"],
+                    }
+                    for number in result["measurements"]
+                ]
+    columns = ["label", "run", "name", "value", "unit", "bar", "material"]
+    frame = pd.DataFrame(rows, columns=columns)
+    return frame.astype({"value": "float64", "bar": "float64"})
+
+
+def verdicts(scene: Scene, label: str) -> dict[str, list[tuple[str, str]]]:
+    """Probe to verdict and reason of each checked run of an experiment."""
+    found: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for folder in scene.folders(label):
+        for result in folder.read_probes():
+            found[result["probe"]].append((result["verdict"], result["reason"]))
+    return found

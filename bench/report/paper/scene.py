@@ -1,0 +1,204 @@
+"""What one figure compares: the runs of one system, version of its data and preset."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bench.errors import BenchError
+from bench.report.groups import interval, summarise
+from bench.report.paper.cost import with_costs
+from bench.report.paper.points import PointStyle, styles
+from bench.runs.collection import Collection, changed
+from bench.runs.folder import RunFolder
+
+MODE, SIZE = "training.mode", "system.train_size"
+DATA = ["system", "data_checksum", "preset"]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Experiments that may be compared; an experiment is what only seeds tell apart.
+
+    Attributes:
+        system: name.
+        preset: name.
+        checksum: of the data.
+        runs: the finished runs, with ``label`` of their experiment and whether it is ``plain``: a
+            point of the design space by itself, not another way or amount of training.
+        metrics: a row for each number of each run, with ``label`` and ``plain``.
+        numbers: of ``summarise``, with ``label`` and ``plain``.
+        place: where its figures lie under the folder of figures, ``system/preset``; the checksum
+            is in it where there are runs on several versions of the data.
+        failed: label to status and reason of the experiments that have no number at all.
+    """
+
+    system: str
+    preset: str
+    checksum: str
+    runs: pd.DataFrame
+    metrics: pd.DataFrame
+    numbers: pd.DataFrame
+    failed: dict[str, str]
+    place: str
+
+    def title(self, text: str) -> str:
+        """Of a figure: system, preset and what it shows."""
+        return f"{self.system}, preset {self.preset}: {text}"
+
+    @cached_property
+    def points(self) -> dict[str, str]:
+        """Label to model of the plain experiments, in the order of the design space."""
+        return _ordered(self.runs[self.runs["plain"]])
+
+    @cached_property
+    def experiments(self) -> dict[str, str]:
+        """Label to model of all experiments."""
+        return _ordered(self.runs)
+
+    @cached_property
+    def styles(self) -> dict[str, PointStyle]:
+        """Model to style, for the models of this scene."""
+        return styles(self.runs["model"])
+
+    def style(self, label: str) -> PointStyle:
+        """Of an experiment."""
+        return self.styles[self.experiments[label]]
+
+    def filled(self, label: str) -> str:
+        """Matplotlib's fillstyle: several experiments of one point are told apart by it."""
+        model = self.experiments[label]
+        everything = [*self.points.items(), *self.experiments.items()]
+        alike = [name for name, of in dict(everything).items() if of == model]
+        return ("full", "none", "left", "right", "top", "bottom")[alike.index(label) % 6]
+
+    def values(self, name: str, subset: str = "all") -> pd.DataFrame:
+        """A metric by label: mean, low, high, seeds, n and unit, of those that have it."""
+        numbers = self.numbers
+        return numbers[(numbers["name"] == name) & (numbers["subset"] == subset)].set_index("label")
+
+    def mean_over(self, name: str, subsets: Sequence[str]) -> pd.DataFrame:
+        """As ``values``, of each run's mean over subsets such as the series of one kind."""
+        of = self.metrics
+        rows = of[(of["name"] == name) & of["subset"].isin(subsets)]
+        each = rows.groupby(["label", "run", "unit"], sort=False)["value"].mean().reset_index()
+        return over_seeds(each).assign(n=len(subsets))
+
+    def subsets(self, name: str) -> list[str]:
+        """Subsets in which some experiment has the metric, in the order in which they came."""
+        return list(dict.fromkeys(self.numbers.loc[self.numbers["name"] == name, "subset"]))
+
+    def reference(self, name: str, subset: str) -> float:
+        """DFT's value of a quantity; the mean over runs, which may differ in what they score."""
+        return float(self.values(f"{name}_reference", subset)["mean"].mean())
+
+    def folders(self, label: str) -> Iterator[RunFolder]:
+        """The runs of an experiment, one per seed."""
+        for run in self.runs.index[self.runs["label"] == label]:
+            yield RunFolder(Path(str(run)))
+
+    def setting(self, label: str, key: str) -> Any:
+        """A setting of an experiment by its dotted name; None where its runs have no such key."""
+        value: Any = next(self.folders(label)).read_plain_config()
+        for part in key.split("."):
+            value = value.get(part) if isinstance(value, dict) else None
+        return value
+
+
+def over_seeds(each: pd.DataFrame) -> pd.DataFrame:
+    """Mean, low and high (95 %, NaN of one seed), seeds and unit by label.
+
+    Args:
+        each: a row per run, with label, value and unit.
+    """
+    found = each.groupby(["label", "unit"], sort=False)["value"].agg(["mean", "std", "size"])
+    found = found.rename(columns={"size": "seeds"}).reset_index("unit")
+    found = found.assign(ci95_low=np.nan, ci95_high=np.nan)
+    found["low"], found["high"] = interval(found)
+    return found
+
+
+def scenes(found: Collection) -> list[Scene]:
+    """Every system, version of its data and preset that has a finished run."""
+    costed = with_costs(found)
+    numbers = summarise(costed)
+    done = found.done.copy()
+    settings = {str(run): _settings(Path(str(run))) for run in done.index}
+    made = []
+    for key, runs in done.groupby(DATA, sort=True):
+        system, checksum, preset = map(str, key)
+        common = _common([settings[str(run)] for run in runs.index])
+        labels = [
+            _label(str(model), settings[str(run)], common)
+            for run, model in zip(runs.index, runs["model"])
+        ]
+        plain = [_is_plain(settings[str(run)], common) for run in runs.index]
+        runs = runs.assign(label=labels, plain=plain)
+        here = numbers.merge(runs[[*DATA, "model", "changed", "label", "plain"]].drop_duplicates())
+        each = costed.metrics.join(runs[["label", "plain"]], on="run", how="inner")
+        failed = _failed(found, system, preset, set(zip(runs["model"], runs["changed"])))
+        versions = done.loc[done["system"] == system, "data_checksum"].nunique()
+        place = f"{system}/{preset}" if versions == 1 else f"{system}_{checksum[:10]}/{preset}"
+        made.append(Scene(system, preset, checksum, runs, each, here, failed, place))
+    return made
+
+
+def _ordered(runs: pd.DataFrame) -> dict[str, str]:
+    models = list(styles(runs["model"]))
+    pairs = sorted(set(zip(runs["label"], runs["model"])), key=lambda p: (models.index(p[1]), p[0]))
+    return dict(pairs)
+
+
+def _settings(run: Path) -> dict[str, str]:
+    """What differs from what model and preset say."""
+    return {k: str(v) for k, v in changed(RunFolder(run).read_plain_config()).items()}
+
+
+def _common(settings: list[dict[str, str]]) -> set[tuple[str, str]]:
+    """Settings that all runs share: they tell no experiment from another."""
+    first, *others = (set(found.items()) for found in settings)
+    return first.intersection(*others)
+
+
+def _label(model: str, settings: dict[str, str], common: set[tuple[str, str]]) -> str:
+    own = [
+        f"{key.split('.')[-1]}={value}"
+        for key, value in settings.items()
+        if (key, value) not in common
+    ]
+    return " ".join([model, *own])
+
+
+def _is_plain(settings: dict[str, str], common: set[tuple[str, str]]) -> bool:
+    return all(
+        key.startswith("model.") for key, value in settings.items() if (key, value) not in common
+    )
+
+
+def _failed(
+    found: Collection, system: str, preset: str, done: set[tuple[Any, Any]]
+) -> dict[str, str]:
+    """Experiments none of whose seeds has ended well."""
+    runs = found.runs
+    others = runs[(runs["system"] == system) & (runs["preset"] == preset)]
+    failed: dict[str, str] = {}
+    for row in others[["model", "changed", "status", "reason"]].fillna("").to_dict("records"):
+        experiment, status = (row["model"], row["changed"]), row["status"]
+        if experiment not in done and status not in ("done", "duplicate"):
+            label = " ".join(filter(None, experiment))
+            reason = f"{status}: {row['reason']}" if row["reason"] else str(status)
+            failed.setdefault(label, reason)
+    return failed
+
+
+def none_found(places: list[str]) -> BenchError:
+    """There is nothing to compare."""
+    return BenchError(
+        f"No finished run in {', '.join(places)}.", "bench status has the runs and their reasons."
+    )

@@ -1,0 +1,99 @@
+"""Error against the number of training structures."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import NullFormatter
+
+from bench.config.schema import SystemConfig
+from bench.errors import BenchError
+from bench.evaluate.registry import CHARGE_DIFFERENCE, DIPOLE_SLOPE
+from bench.report.drawing import NoData, panels
+from bench.report.paper.caption import Drawing, counts
+from bench.report.paper.lines import legend_below
+from bench.report.paper.rows import in_units
+from bench.report.paper.scene import SIZE, Scene
+
+QUALITIES = {
+    "forces_rmse": "forces",
+    "energy_rmse": "energy",
+    f"{DIPOLE_SLOPE.name}_rmse": "polarisability dM/dE",
+    f"{CHARGE_DIFFERENCE.name}_rmse": "E(Q) − E(0)",
+}
+
+
+def draw(scene: Scene) -> Drawing:
+    """A panel for each quality, a line for each model, both axes logarithmic.
+
+    Raises:
+        NoData: no model was trained on two sizes.
+    """
+    found = sizes(scene)
+    several = found.groupby("model")["size"].nunique()
+    found = found[found["model"].isin(several.index[several > 1])]
+    if found.empty:
+        raise NoData(f"no model was trained on two sizes: {SIZE}=20,40")
+    shown = [name for name in QUALITIES if set(scene.values(name).index) & set(found["label"])][:3]
+    figure, axes = panels(len(shown), title=scene.title("error against training-set size"))
+    for panel, name in zip(axes, shown):
+        _draw(panel, scene, found, name)
+    legend_below(figure, axes)
+    stands = ", ".join(f"{QUALITIES[name]} {counts(scene, name)}" for name in shown)
+    says = [
+        "Root mean square errors of the same test set after training on nested subsets.",
+        f"Errors stand on so many structures, series or pairs: {stands}.",
+    ]
+    return Drawing(figure, says, list(found["label"]))
+
+
+def sizes(scene: Scene) -> pd.DataFrame:
+    """A row for each experiment that nothing but its size sets apart: label, model, size."""
+    asked = {label: scene.setting(label, SIZE) or 0 for label in scene.experiments}
+    whole = whole_size(scene) if any(asked.values()) else 0
+    rows = [
+        (label, model, asked[label] or whole)
+        for label, model in scene.experiments.items()
+        if label in (model, f"{model} train_size={asked[label]}") and (asked[label] or whole)
+    ]
+    return pd.DataFrame(rows, columns=["label", "model", "size"]).sort_values("size")
+
+
+def whole_size(scene: Scene) -> int:
+    """Structures of the whole training set; 0 where these data are not here."""
+    from bench.data.dataset import dataset_checksum, load_dataset
+
+    config = next(scene.folders(next(iter(scene.experiments)))).read_plain_config()["system"]
+    system = SystemConfig(name=config["name"], path=config.get("path", ""))
+    try:
+        if dataset_checksum(system) != scene.checksum:
+            return 0
+        return len(load_dataset(system).frames["train"])
+    except BenchError:
+        return 0
+
+
+def _draw(axes: Axes, scene: Scene, found: pd.DataFrame, name: str) -> None:
+    values = scene.values(name)
+    for model, rows in found.groupby("model", sort=False):
+        style = scene.styles[str(model)]
+        known = values.reindex(rows["label"]).set_axis(rows["size"]).dropna(subset=["mean"])
+        means = known["mean"].to_numpy(dtype=float)
+        bars = np.array([means - known["low"], known["high"] - means])
+        axes.errorbar(
+            known.index,
+            means,
+            np.clip(bars, 0.0, 0.95 * means),  # what a logarithmic axis can show
+            fmt=style.line,
+            color=style.color,
+            marker=style.marker,
+            capsize=2,
+            label=str(model),
+        )
+    axes.set(xscale="log", yscale="log", title=QUALITIES[name], xlabel="training structures")
+    axes.set_ylabel(in_units(str(values["unit"].iloc[0])))
+    axes.set_xticks(sorted(found["size"].unique()), sorted(found["size"].unique()))
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_minor_formatter(NullFormatter())
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")

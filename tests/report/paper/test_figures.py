@@ -1,0 +1,308 @@
+"""Every figure shows the numbers that the runs hold, or says why there is none."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from bench.cli import main
+from bench.evaluate.registry import BEYOND
+from bench.report.drawing import NoData
+from bench.report.paper import accuracy_cost, formation_energies, training_modes, training_size
+from bench.report.paper.caption import caption
+from bench.report.paper.draw import drawing, write_figures
+from bench.report.paper.field_response import series_by_kind
+from bench.report.paper.registry import FIGURES
+from bench.runs.folder import Status
+from bench.storage import write_csv
+from bench.train.log import lines
+from tests.report.conftest import epoch_row
+from tests.report.paper.made import probed, run, scene, seeds
+from tests.report.synthetic import predict, reference
+from tests.runs.test_collection import write_run
+
+SERIES = {
+    "dipole_slope_reference[group=both]": 1.8,
+    "dipole_slope_reference[group=metal]": 1.2,
+    "dipole_slope_reference[group=water]": 0.3,
+    "layer_slope_reference[group=both, layer 1]": -0.1,
+    "layer_slope_reference[group=both, H2O]": 0.1,
+    "layer_slope_reference[group=metal, layer 1]": -0.1,
+    "cooperativity_reference[group=both]": 0.3,
+    "screening_ratio_reference[group=metal]": 0.05,
+}
+FIELDS = {
+    **SERIES,
+    "dipole_slope[group=both]": 2.0,
+    "dipole_slope[group=metal]": 1.0,
+    "dipole_slope[group=water]": 0.5,
+    "cooperativity[group=both]": 0.5,
+    "screening_ratio[group=metal]": 0.2,
+    "born_charge_rmse": 0.1,
+    f"induced_dipole_rmse[{BEYOND}]": 0.2,
+    "dipole_slope_rmse": 0.2,
+    "forces_rmse": 40.0,
+}
+CHARGES = {
+    "forces_rmse": 40.0,
+    "charge_difference_rmse": 0.2,
+    "charge_spread_rmse": 0.1,
+    "charge_forces_rmse": 30.0,
+    "vacancy_charge[charge=+1]": 0.5,
+    "vacancy_charge_reference[charge=+1]": 0.4,
+    "transition_level[level=+1/0]": 3.0,
+    "transition_level_reference[level=+1/0]": 3.3,
+    "transition_level[level=0/-1]": 8.0,
+    "transition_level_reference[level=0/-1]": 8.8,
+}
+
+
+def marked(figure: Figure, panel: int) -> dict[str, float]:
+    """Label to where a panel has its marker."""
+    found = {}
+    for line in figure.axes[panel].lines:
+        if line.get_marker() not in ("None", None) and not line.get_label().startswith("_"):
+            found[line.get_label()] = float(line.get_xdata()[0])
+    return found
+
+
+def panels_of(figure: Figure) -> dict[str, int]:
+    """First line of the title to the place of each panel."""
+    return {axes.get_title().split("\n")[0]: k for k, axes in enumerate(figure.axes)}
+
+
+@pytest.fixture
+def fields(tmp_path):
+    """One point with charges, one without any answer."""
+    run(tmp_path, "polar", FIELDS)
+    run(tmp_path, "short_range", {"born_charge_rmse": 0.4, "forces_rmse": 60.0})
+    return scene(tmp_path)
+
+
+@pytest.fixture
+def charged(tmp_path):
+    """Two seeds of one point, and one that is blind."""
+    for seed in (0, 1):
+        run(tmp_path, "polar", CHARGES, "system=sio2_vacancy", f"seed={seed}")
+    run(tmp_path, "short_range", {"forces_rmse": 60.0}, "system=sio2_vacancy")
+    return scene(tmp_path)
+
+
+def test_metal_water_and_interface_are_told_apart_by_their_layers(fields):
+    assert series_by_kind(fields) == {
+        "metal alone": ["group=metal"],
+        "H2O alone": ["group=water"],
+        "metal with H2O": ["group=both"],
+    }
+
+
+def test_field_response_shows_every_kind_with_dft_and_a_dash_where_nothing_is_said(fields):
+    made = drawing(fields, "field_response")
+    places = panels_of(made.figure)
+    shown = {title: marked(made.figure, place) for title, place in places.items()}
+    assert shown["metal alone"] == {"polar": 1.0} and shown["H2O alone"] == {"polar": 0.5}
+    assert shown["metal with H2O"] == {"polar": 2.0} and shown["cooperativity"] == {"polar": 0.5}
+    assert shown["Born charges"] == {"polar": 0.1, "short_range": 0.4}
+    metal = made.figure.axes[places["metal alone"]]
+    assert metal.lines[0].get_xdata()[0] == 1.2 and "DFT 1.2" in metal.get_title()
+    assert [text.get_text() for text in metal.texts] == ["–"]
+    assert metal.get_xlabel() == "dM/dE (e Å²/V)"
+
+
+def test_series_of_a_system_without_layers_are_of_one_kind(tmp_path):
+    run(tmp_path, "polar", {"dipole_slope_reference[group=a]": 1.0, "dipole_slope[group=a]": 1.0})
+    assert series_by_kind(scene(tmp_path)) == {"all series": ["group=a"]}
+
+
+def test_the_design_space_has_axes_in_words_errors_and_cost(fields):
+    figure = drawing(fields, "design_space").figure
+    words = [text.get_text() for text in figure.axes[0].texts]
+    assert {"density", "response", "energy", "polar", "local readout"} <= set(words)
+    places = panels_of(figure)
+    assert marked(figure, places["forces"]) == {"short_range": 60.0, "polar": 40.0}
+    assert marked(figure, places["CPU time of a run"]) == {"short_range": 1.0, "polar": 1.0}
+
+
+def test_charge_states_show_errors_and_where_the_charge_sits(charged):
+    made = drawing(charged, "charge_states")
+    places = panels_of(made.figure)
+    assert marked(made.figure, places["E(Q) − E(0)"]) == {"polar": 0.2}
+    near = places["added charge within 3 Å,"]
+    assert marked(made.figure, near) == {"polar": 0.5}
+    assert "DFT 0.4" in made.figure.axes[near].get_title()
+
+
+def test_formation_energies_follow_from_levels_by_hand():
+    """E(+1) = −3 and E(−1) = 8 eV at ε_F = 0: the levels are 3 and 8 eV."""
+    charges, energies = np.array([1.0, -1.0, 0.0]), np.array([-3.0, 8.0, 0.0])
+    stable = formation_energies.most_stable(np.array([0.0, 3.0, 5.0, 8.0, 9.0]), charges, energies)
+    assert stable.tolist() == [-3.0, 0.0, 0.0, 0.0, -1.0]
+
+
+def test_formation_energies_bend_at_the_levels_of_the_metrics(charged):
+    (axes,) = drawing(charged, "formation_energies").figure.axes
+    curves = {line.get_label(): line for line in axes.lines}
+    for label, level in {"polar": 3.0, "DFT": 3.3}.items():
+        x, y = curves[label].get_xdata(), curves[label].get_ydata()
+        assert np.interp(level - 1.0, x, y) == pytest.approx(-1.0, abs=1e-6)
+        assert np.interp(level + 1.0, x, y) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_relaxed_charges_count_from_the_host(tmp_path):
+    numbers = {"formation_energy[charge=0]": 7.0, "formation_energy_reference[charge=0]": 6.0}
+    numbers |= {"formation_energy[charge=+1]": 2.0, "formation_energy_reference[charge=+1]": 1.0}
+    run(tmp_path, "polar", numbers)
+    (axes,) = drawing(scene(tmp_path), "formation_energies").figure.axes
+    assert axes.get_title().endswith("over the relaxed host")
+    curve = {line.get_label(): line for line in axes.lines}["polar"]
+    assert np.interp(5.5, curve.get_xdata(), curve.get_ydata()) == pytest.approx(7.0)
+    assert np.interp(4.5, curve.get_xdata(), curve.get_ydata()) == pytest.approx(6.5)
+
+
+def test_the_front_holds_what_nothing_beats_in_both():
+    cost, error = np.array([1.0, 2.0, 3.0, 3.0, 4.0]), np.array([9.0, 9.5, 5.0, 6.0, 5.0])
+    assert accuracy_cost.front(cost, error) == [0, 2]
+
+
+def test_accuracy_against_cost_draws_every_point_and_the_front(fields):
+    figure = drawing(fields, "accuracy_cost").figure
+    panel = figure.axes[panels_of(figure)["forces"]]
+    at = {line.get_label(): (line.get_xdata()[0], line.get_ydata()[0]) for line in panel.lines}
+    assert at["polar"] == (1.0, 40.0) and at["short_range"] == (1.0, 60.0)
+    assert "short_range" in panel.get_xlabel()
+
+
+def test_probes_are_means_over_checked_runs_with_the_bar(tmp_path):
+    for seed, value in enumerate((2.6, 2.8)):
+        folder = run(tmp_path, "scf_qeq", {"forces_rmse": 1.0}, f"seed={seed}")
+        probed(folder, chain_exponent=(value, "", 1.2), fractional_charge=(0.3, "e", 0.01))
+    made = drawing(scene(tmp_path), "qeq_pathologies")
+    places = panels_of(made.figure)
+    assert marked(made.figure, places["chain exponent"]) == {"scf_qeq": pytest.approx(2.7)}
+    assert "passes up to 1.2" in made.figure.axes[places["chain exponent"]].get_title()
+    assert any("scf_qeq 2" in says for says in made.says)
+
+
+def test_training_modes_put_what_is_trained_against_self_consistency(tmp_path):
+    for mode, loss in {"direct": 0.1, "implicit": 1.0}.items():
+        folder = run(tmp_path, "scf_qeq", {"forces_rmse": 5.0}, f"training.mode={mode}")
+        rows = [{**epoch_row(k), "mode": mode, "train_loss": loss, "valid_loss": 2.0}
+                for k in range(2)]  # fmt: skip
+        write_csv(folder.training_files.log, lines(rows))
+    found = training_modes.modes(scene(tmp_path))
+    assert set(zip(found["mode"], found["trained"], found["consistent"])) == {
+        ("direct", 0.1, 2.0),
+        ("implicit", 1.0, 2.0),
+    }
+
+
+def test_what_auto_was_is_read_off_the_log(tmp_path):
+    folder = run(tmp_path, "scf_fixed_point", {"forces_rmse": 5.0})
+    write_csv(folder.training_files.log, lines([epoch_row(k) for k in range(12)]))
+    assert training_modes.modes(scene(tmp_path))["mode"].tolist() == ["staged"]
+
+
+def test_errors_against_the_size_of_the_training_set(tmp_path):
+    for size, error in {10: 80.0, 20: 40.0, 40: 20.0}.items():
+        seeds(tmp_path, "polar", "forces_rmse", [error, error], f"system.train_size={size}")
+    found = scene(tmp_path)
+    assert training_size.sizes(found)["size"].tolist() == [10, 20, 40]
+    (axes,) = drawing(found, "training_size").figure.axes
+    (line,) = [
+        line for line in axes.lines if len(line.get_xdata()) == 3 and line.get_marker() == "D"
+    ]
+    assert line.get_xdata().tolist() == [10, 20, 40] and line.get_ydata().tolist() == [80, 40, 20]
+
+
+def test_profiles_and_localisation_come_from_predictions(tmp_path):
+    """An interface of the shipped data with its own metal and water; a vacancy in four charges."""
+    slabs, bulk = reference("pt_water"), reference("sio2_vacancy")
+    chosen = [a for a in slabs if a.info["group"] in ("g0", "g10", "g11")]
+    folder = run(tmp_path, "polar", {"density_slope_rmse": 1.0})
+    folder.write_predictions([predict(a, None) for a in chosen])
+    group = next(a.info["group"] for a in bulk if a.info["total_charge"] == 1)
+    alike = [a for a in bulk if a.info["group"] == group]
+    numbers = {"radial_charge_rmse": 0.1, "radial_charge_rmse[charge=+1]": 0.1}
+    folder = run(tmp_path / "b", "polar", numbers, "system=sio2_vacancy")
+    folder.write_predictions([predict(a, None) for a in alike])
+    (tmp_path / "b").rename(tmp_path / "c")
+    slab, vacancy = (next(s for s in (scene(tmp_path / place),)) for place in ("pt_water", "c"))
+    figure = drawing(slab, "profiles").figure
+    assert len(figure.axes) % 2 == 0
+    assert {"polar", "DFT", "DFT's multipoles"} == {
+        line.get_label() for line in figure.axes[0].lines if not line.get_label().startswith("_")
+    }
+    figure = drawing(vacancy, "localisation").figure
+    assert any("Q = +1" in axes.get_title() for axes in figure.axes)
+    for axes in figure.axes:
+        curve = {line.get_label(): line for line in axes.lines}["DFT"].get_ydata()
+        assert curve[0] == 0.0
+
+
+def test_without_predictions_there_are_no_profiles_and_the_file_is_named(tmp_path):
+    run(tmp_path, "polar", {"density_slope_rmse": 1.0})
+    with pytest.raises(NoData, match=r"predictions\.extxyz does not exist"):
+        drawing(scene(tmp_path), "profiles")
+
+
+def test_one_command_writes_png_pdf_and_caption_and_says_what_there_is_not(
+    fields, tmp_path, capsys
+):
+    write_run(tmp_path, "x", "model=les", "preset=smoke", status=Status.diverged, reason="NaN")
+    out = tmp_path / "figures"
+    assert main(["figures", f"runs={tmp_path}", f"out={out}"]) == 0
+    told = capsys.readouterr().out
+    written = {path.name for path in (out / "pt_water/smoke").iterdir()}
+    drawn = {"design_space", "accuracy_cost", "field_response"}
+    assert written == {f"{name}.{ending}" for name in drawn for ending in ("png", "pdf", "txt")}
+    assert {line.split(":")[0].split("/")[-1] for line in told.splitlines() if "no " in line} == (
+        set(FIGURES) - drawn
+    )
+    assert "no pt_water/smoke/qeq_pathologies: no run has verdicts" in told
+    text = (out / "pt_water/smoke/field_response.txt").read_text()
+    assert "Data: pt_water, version dddddddddd, 5 test structures; preset smoke." in text
+    assert "Seeds: 0." in text and "les (diverged: NaN)" in text and "95 %" in text
+    assert "metal alone: 1, H2O alone: 1, metal with H2O: 1" in text
+
+
+def test_the_same_runs_give_the_same_files(fields, tmp_path):
+    files = [write_figures([fields], ["design_space"], tmp_path / name).files for name in "ab"]
+    assert all(one.read_bytes() == other.read_bytes() for one, other in zip(*files))
+
+
+def test_a_name_with_signs_of_mathematics_is_drawn_as_it_is(tmp_path):
+    run(tmp_path, "polar", {"forces_rmse": 1.0})
+    found, name = scene(tmp_path), r"$\frac"
+    found = replace(
+        found, runs=found.runs.assign(label=name), numbers=found.numbers.assign(label=name)
+    )
+    made = write_figures([found], ["accuracy_cost", "design_space"], tmp_path / "out")
+    assert len(made.files) == 6 and not made.skipped
+
+
+def test_seeds_that_differ_are_told_by_experiment(tmp_path):
+    seeds(tmp_path, "polar", "forces_rmse", [1.0, 2.0])
+    seeds(tmp_path, "scf_qeq", "forces_rmse", [1.0])
+    seeds(tmp_path, "les", "forces_rmse", [1.0, 2.0])
+    found = scene(tmp_path)
+    assert "Seeds: 0, 1 (but scf_qeq 0)." in caption(found, drawing(found, "accuracy_cost"))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["feild_response"], "Did you mean 'field_response'?"),
+        (["runs=nowhere"], "nowhere does not exist."),
+    ],
+)
+def test_mistakes_are_told(words, said, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["figures", *words]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_runs_that_allow_none_of_the_figures_are_a_mistake(fields, tmp_path, capsys):
+    assert main(["figures", "training_size", f"runs={tmp_path}", f"out={tmp_path}/out"]) == 2
+    told = capsys.readouterr()
+    assert "no model was trained on two sizes" in told.out and "allow none" in told.err
