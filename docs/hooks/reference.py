@@ -28,6 +28,7 @@ from bench.evaluate.registry import METRICS
 from bench.labels.keys import ENERGY_PARTS, energy_part_key
 from bench.labels.quantities import QUANTITIES, Source
 from bench.paths import shipped
+from bench.train.log import COLUMNS, heading
 from bench.verbs import Verb
 
 if TYPE_CHECKING:  # tests of what is made do without it
@@ -181,6 +182,11 @@ def energy_parts() -> str:
     return table(("key", "eV"), rows)
 
 
+def log_columns() -> str:
+    """Columns of the training log."""
+    return ", ".join(f"`{heading(column)}`" for column in COLUMNS)
+
+
 def probes() -> str:
     """Every probe with its question."""
     found = import_module("bench.probes.registry").PROBES  # imports torch
@@ -207,6 +213,7 @@ MADE: dict[str, Callable[[], str]] = {
     "metrics": metrics,
     "quantities": quantities,
     "energy parts": energy_parts,
+    "log columns": log_columns,
     "probes": probes,
     "reference data": reference_data,
 }

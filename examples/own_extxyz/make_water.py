@@ -59,6 +59,7 @@ def pair(rng: np.random.Generator) -> ase.Atoms:
     return atoms
 
 
+# --8<-- [start:labels]
 def labelled(atoms: ase.Atoms, field: float, geometry: int) -> ase.Atoms:
     """A copy with everything that is known of it."""
     positions = torch.tensor(atoms.positions, requires_grad=True)
@@ -78,6 +79,7 @@ def labelled(atoms: ase.Atoms, field: float, geometry: int) -> ase.Atoms:
     return frame
 
 
+# --8<-- [end:labels]
 def main() -> None:
     """Write water.xyz: 10 geometries in three fields."""
     rng = np.random.default_rng(0)

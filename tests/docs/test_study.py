@@ -6,8 +6,8 @@ import pytest
 from docs.hooks import study
 
 
-def row(model, mean, *, system="pt_water", name="forces_rmse", subset="all"):
-    axes = [system, model, "standard", "", "abc"]
+def row(model, mean, *, system="pt_water", name="forces_rmse", preset="standard", subset="all"):
+    axes = [system, model, preset, "", "abc"]
     numbers = [mean, 1.0, 3, 40, mean - 2.5, mean + 2.5]
     return [*axes, name, subset, "meV/Å", "lower", *numbers]
 

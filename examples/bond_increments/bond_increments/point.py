@@ -20,6 +20,7 @@ from bench.models.base import Density, Inputs, Point
 from bench.models.facts import TrainingFacts
 
 
+# --8<-- [start:point]
 @dataclass
 class Bonds:
     """What ``model.options.NAME=`` takes."""
@@ -78,6 +79,7 @@ class BondIncrements(Point):
         return 1 - t**3 * (10 - 15 * t + 6 * t**2)
 
 
+# --8<-- [end:point]
 def hannay_smyth(elements: tuple[int, ...]) -> Tensor:
     """[z, z] e that the first element gains: the ionic character of a bond.
 

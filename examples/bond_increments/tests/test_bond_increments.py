@@ -14,6 +14,7 @@ from bench.testing.small import predict
 WATER = (1, 8)
 
 
+# --8<-- [start:inherited]
 class TestBondIncrements(PointTests):
     """Forces, symmetries, batches, charge, gradients: as every point of the package."""
 
@@ -21,6 +22,7 @@ class TestBondIncrements(PointTests):
     settings = {"l_max": 0, "options": {"reach": 1.3}}
 
 
+# --8<-- [end:inherited]
 @pytest.fixture(scope="module")
 def model():
     """With the increments of electronegativities, for water and aluminium."""

@@ -1,0 +1,131 @@
+"""The picture and the table of the README, from the study: ``python -m docs.readme``."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from bench.config.key import key
+from bench.config.options import call
+from bench.errors import BenchError
+from bench.report.leaderboard import cells
+from bench.storage import write_text
+from docs.hooks.study import STUDY, study
+
+ROOT = Path(__file__).parents[1]
+COLUMNS = (
+    ("pt_water", "forces_rmse", "Pt forces"),
+    ("pt_water", "dipole_slope_rmse", "Pt dM/dE"),
+    ("al_water", "forces_rmse", "Al forces"),
+    ("al_water", "dipole_slope_rmse", "Al dM/dE"),
+    ("sio2_vacancy", "forces_rmse", "SiO₂ forces"),
+    ("sio2_vacancy", "charge_spread_rmse", "SiO₂ ΔE(Q)"),
+)
+ORDER = (  # along the design space
+    "short_range",
+    "global_embedding",
+    "fixed_charge",
+    "local_charges",
+    "les",
+    "split_charges",
+    "polar",
+    "scf_qeq",
+    "scf_energy_functional",
+    "scf_fixed_point",
+    "scf_response",
+    "scf_levels",
+)
+LEGEND = """\
+RMSE on test structures, mean ± standard deviation over {seeds}, `preset={preset}`: forces; slope
+of the dipole by the field; energy between charge states less its mean over geometries. The best of a
+column is bold where its 95 % interval overlaps no other's."""
+
+
+@dataclass
+class Readme:
+    """Fill the README's places for a picture and a table of the study."""
+
+    preset: str = key("quick", "whose runs the table shows")
+    study: str = key(str(STUDY), "folder of tables by bench table out=NAME.csv, and of figures")
+    picture: str = key("", "PNG within the repository; empty: the place stays as it is")
+    file: str = key(str(ROOT / "README.md"), "that is filled")
+
+
+def main(words: Sequence[str]) -> int:
+    """Fill the places."""
+    return call(words, Readme, fill, verb="python -m docs.readme")
+
+
+def fill(options: Readme) -> int:
+    """Write the README."""
+    path = Path(options.file)
+    text = filled(path.read_text(encoding="utf-8"), "table", study_table(options))
+    if options.picture:
+        place = Path(options.picture).resolve().relative_to(ROOT)
+        text = filled(text, "picture", f"![What the study shows]({place})")
+    print(write_text(path, text))
+    return 0
+
+
+def filled(text: str, name: str, content: str) -> str:
+    """The text with other content between ``<!-- study NAME -->`` and ``<!-- end -->``.
+
+    Raises:
+        BenchError: there is no such place.
+    """
+    place = re.compile(rf"(<!-- study {name} -->\n).*?(<!-- end -->)", re.DOTALL)
+    if not place.search(text):
+        raise BenchError(f"The text has no <!-- study {name} --> with an <!-- end -->.")
+    return place.sub(lambda found: f"{found[1]}{content}\n{found[2]}", text)
+
+
+def study_table(options: Readme) -> str:
+    """Models as rows, ``COLUMNS`` as columns, units below the heading.
+
+    Raises:
+        BenchError: the study has no runs of this preset.
+    """
+    numbers = study(Path(options.study))
+    rows = numbers[(numbers["preset"] == options.preset) & (numbers["changed"] == "")]
+    rows = rows[rows["subset"] == "all"]
+    models = sorted(rows["model"].unique(), key=_place)
+    if not models:
+        raise BenchError(f"{options.study} has no numbers of preset={options.preset}.")
+    columns = [_column(rows, system, name, models) for system, name, _ in COLUMNS]
+    seeds = sorted({int(n) for column in columns for n in column["seeds"].dropna()})
+    lines = [["model", *(heading for *_, heading in COLUMNS)], ["---", *["---:"] * len(COLUMNS)]]
+    lines.append(["", *(next(iter(column["unit"].dropna()), "") for column in columns)])
+    shown = [_cells(column) for column in columns]
+    lines += [[f"`{model}`", *(column[k] for column in shown)] for k, model in enumerate(models)]
+    counted = f"{' to '.join(map(str, dict.fromkeys([seeds[0], seeds[-1]])))} seeds"
+    legend = LEGEND.format(seeds=counted, preset=options.preset)
+    return "\n".join([*(f"| {' | '.join(line)} |" for line in lines), "", legend])
+
+
+def _place(model: str) -> tuple[int, str]:
+    return (ORDER.index(model) if model in ORDER else len(ORDER), model)
+
+
+def _column(rows: pd.DataFrame, system: str, name: str, models: Sequence[str]) -> pd.DataFrame:
+    found = rows[(rows["system"] == system) & (rows["name"] == name)]
+    return found.set_index("model").reindex(list(models))
+
+
+def _cells(column: pd.DataFrame) -> list[str]:
+    """Numbers with the deviation's digits, without the number of seeds."""
+    texts = [cell.text.partition(" (")[0] for cell in cells(column)]
+    best = [cell.best for cell in cells(column)]
+
+    return [f"**{text}**" if one else text for text, one in zip(texts, best)]
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except BenchError as error:
+        sys.exit(f"error: {error}")
