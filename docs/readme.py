@@ -42,8 +42,8 @@ ORDER = (  # along the design space
 )
 LEGEND = """\
 RMSE on test structures, mean ± standard deviation over {seeds}, `preset={preset}`: forces; slope
-of the dipole by the field; energy between charge states less its mean over geometries. The best of a
-column is bold where its 95 % interval overlaps no other's."""
+of the dipole by the field; energy between charge states less its mean over geometries. The best of
+a column is bold where its 95 % interval overlaps no other's."""
 
 
 @dataclass
