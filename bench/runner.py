@@ -80,7 +80,7 @@ def compute(
             test, size = dataset.frames["test"], config.training.batch_size
             rehearse(model, representative(test, size), means)
             files = folder.training_files
-            train(model, dataset, config, files, console, on_epoch=mirror.epoch, asked=asked)
+            train(model, dataset, config, files, console, on_row=mirror.row, asked=asked)
             folder.write_means(means)
             frames = predict_frames(model, test, batch_size=size)
             folder.write_predictions(frames)

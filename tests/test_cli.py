@@ -134,7 +134,7 @@ def test_list_describes_every_choice(capsys):
         (["run", "~training.epochs"], ["cannot be removed"]),
         (["run", "training.epochs"], ["training.epochs=VALUE"]),
         (["run", "training.epochs=many"], ["training.epochs=many", "Integer"]),
-        (["run", "training.epochs=null"], ["training.epochs", "not Optional"]),
+        (["run", "training.steps=null"], ["training.steps", "exactly one"]),
         (["run", "training.mode=explicit"], ["training.mode=explicit", "implicit", "staged"]),
         (["run", "wandb=on"], ["wandb", "off, offline, online"]),
         (["run", "training.epochs=-1"], ["training.epochs=-1", "positive"]),

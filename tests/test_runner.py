@@ -72,7 +72,7 @@ class Rooms:
         for name, room in rooms.items():
             monkeypatch.setattr(runner, name, room)
 
-    def train(self, model, dataset, config, files, console, *, on_epoch, asked):
+    def train(self, model, dataset, config, files, console, *, on_row, asked):
         self.trained.append((files.log.parent / "config.yaml").read_text())
         self.training(files)
 

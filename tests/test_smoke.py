@@ -131,7 +131,8 @@ def test_show_knows_the_folder_without_running(tmp_path, capsys):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda n: n.name)
 def test_a_signal_saves_and_says_how_to_resume(number, tmp_path):
-    command = ["run", "preset=smoke", "training.epochs=1000", f"results_dir={tmp_path}/runs"]
+    command = ["run", "preset=smoke", "training.steps=9999", "training.validations=999"]
+    command += [f"results_dir={tmp_path}/runs"]
     process = subprocess.Popen(
         [sys.executable, "-m", "bench.cli", *command],
         stdout=subprocess.PIPE,

@@ -17,6 +17,6 @@ def write_run(path: Path, model: Point) -> Path:
     folder = RunFolder(path)
     folder.write_config(config)
     folder.write_facts(model.facts)
-    parts = {"model": model.state_dict(), "epoch": 7, "valid_loss": 0.1}
+    parts = {"model": model.state_dict(), "step": 7, "valid_loss": 0.1}
     write_tensors(folder.training_files.best, parts)
     return path

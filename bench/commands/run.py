@@ -41,7 +41,7 @@ usage: bench run [-m] [KEY=VALUE ...]
 Train one model on one system, evaluate it, write a results folder.
 
   bench run model=scf_qeq system=pt_water          one run with preset=quick
-  bench run training.epochs=20 model.r_max=6.0     change any key of the list below
+  bench run training.steps=500 model.r_max=6.0     change any key of the list below
   bench run -m model=short_range,scf_qeq seed=0,1  every combination, one after the other
   bench run --cfg job                              only print the configuration
 

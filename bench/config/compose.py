@@ -32,6 +32,7 @@ from bench.paths import shipped
 
 CONFIG_NAME = "config"
 FREE = "model.options."  # begins the keys that a class from outside declares
+BUDGETS = ("training.steps", "training.epochs")  # exactly one of them decides
 # Launchers that come from a plugin, by the extra that installs it.
 _LAUNCHERS = {
     "slurm": ("slurm", "hydra_submitit_launcher"),
@@ -96,9 +97,17 @@ def combinations(overrides: Sequence[str]) -> list[list[str]]:
 
 
 def hydra_words(words: Sequence[str]) -> list[str]:
-    """What Hydra is given for what was typed: it searches ./conf, and adds free options."""
+    """What Hydra is given for what was typed: it searches ./conf, adds free options, and a budget
+    that was typed takes the place of the preset's."""
     free = [f"++{word}" if word.startswith(FREE) else word for word in words]
-    return [*search_path(words), *free]
+    return [*search_path(words), *free, *_other_budget(words)]
+
+
+def _other_budget(words: Sequence[str]) -> list[str]:
+    """Steps typed empty the epochs of preset or group, and epochs the steps."""
+    typed = dict(word.lstrip("+").split("=", 1) for word in words if "=" in word)
+    given = [key for key in BUDGETS if typed.get(key, "null") != "null"]
+    return [f"{key}=null" for key in BUDGETS if len(given) == 1 and key not in typed]
 
 
 def search_path(overrides: Sequence[str]) -> list[str]:

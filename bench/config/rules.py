@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from bench.config import key
-from bench.config.schema import Ensemble, ModelConfig, RunConfig, Wandb
+from bench.config.schema import Ensemble, ModelConfig, RunConfig, TrainingConfig, Wandb
 from bench.errors import BenchError
 from bench.paths import shipped
 
@@ -24,6 +24,7 @@ def check(config: RunConfig) -> None:
     key.check(config)
     _check_point(config.model)
     _check_ensemble(config.model)
+    check_budget(config.training)
     _check_wandb(config.wandb)
     check_writable(Path(config.results_dir))
 
@@ -53,6 +54,16 @@ def _check_ensemble(model: ModelConfig) -> None:
         raise BenchError(
             f"model.fermi_level={model.fermi_level} eV has no effect at constant charge.",
             "Give model.ensemble=constant_fermi_level, too, or leave it out.",
+        )
+
+
+def check_budget(training: TrainingConfig) -> None:
+    """Refuse a training without a budget, or with two."""
+    if (training.steps is None) == (training.epochs is None):
+        raise BenchError(
+            f"training.steps={training.steps} and training.epochs={training.epochs}: exactly one "
+            "of them decides how long a run trains.",
+            "Give one of them, such as training.steps=1000, and leave the other out or null.",
         )
 
 

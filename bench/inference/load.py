@@ -13,10 +13,10 @@ from bench.train.checkpoint import load_best
 
 
 def load_model(run_folder: Path, *, dtype: str | None = None, device: str = "cpu") -> Point:
-    """The point of a run with the weights of its best epoch, ready to predict.
+    """The point of a run with the weights of its best validation, ready to predict.
 
     Args:
-        run_folder: of a run that has finished at least one epoch.
+        run_folder: of a run that has validated at least once.
         dtype: of the backbone, ``float32`` or ``float64``; by default that of the run.
         device: where it computes, whatever the run was trained on.
 

@@ -19,7 +19,7 @@ CURVES = {
 
 
 def learning_curves(log: TrainingLog, title: str) -> Figure:
-    """Losses, validation errors and learning rate by epoch, with the changes of training mode.
+    """Losses, validation errors and learning rate by step, with the changes of training mode.
 
     Raises:
         NoData: nothing finite in the log.
@@ -40,7 +40,7 @@ def learning_curves(log: TrainingLog, title: str) -> Figure:
         panel.set(ylabel=f"{CURVES[name]} ({unit})" if unit else CURVES[name])
     for panel in axes:
         _mark_modes(panel, log)
-        panel.set(xlabel="epoch", yscale="log")
+        panel.set(xlabel=log.counted, yscale="log")
         panel.xaxis.set_major_locator(MaxNLocator(5, integer=True))
         _plain_ticks(panel)
     return figure
@@ -52,8 +52,8 @@ def _has_numbers(log: TrainingLog, name: str) -> bool:
 
 
 def _curve(axes: Axes, log: TrainingLog, name: str, *, label: str | None) -> None:
-    few = len(log.epoch) <= 30
-    axes.plot(log.epoch, log.columns[name], "o-" if few else "-", markersize=3, label=label)
+    few = len(log.position) <= 30
+    axes.plot(log.position, log.columns[name], "o-" if few else "-", markersize=3, label=label)
 
 
 def _plain_ticks(axes: Axes) -> None:
@@ -70,7 +70,7 @@ def _mark_modes(axes: Axes, log: TrainingLog) -> None:
     for k in range(1, len(log.mode)):
         if log.mode[k] == log.mode[k - 1]:
             continue
-        where = (log.epoch[k] + log.epoch[k - 1]) / 2
+        where = log.position[k - 1]  # rows are written at validations, and so do modes change
         axes.axvline(where, color="0.55", linewidth=0.8, linestyle=":")
         for text, side in ((f"{log.mode[k - 1]} ", "right"), (f" {log.mode[k]}", "left")):
             axes.annotate(

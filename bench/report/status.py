@@ -62,13 +62,15 @@ def age(then: str, now: datetime) -> str:
 
 
 def _progress(path: Path, row: pd.Series[Any]) -> str:
-    """Finished epochs of a run that is under way or was interrupted."""
+    """Steps made of a run that is under way or was interrupted, or epochs where they decide."""
     if row["status"] not in (Status.running.value, Status.interrupted.value):
         return ""
     folder = RunFolder(path)
     try:
-        epochs = folder.read_plain_config()["training"]["epochs"]
-        done = len(folder.read_log().epoch) if folder.training_files.log.is_file() else 0
+        training = folder.read_plain_config()["training"]
+        unit = "step" if training.get("steps") else "epoch"
+        written = folder.training_files.log.is_file()
+        done = folder.read_log().columns[unit][-1] if written else 0
+        return f"{done:g}/{training[f'{unit}s']} {unit}s"
     except (BenchError, KeyError):
         return ""
-    return f"{done}/{epochs}"

@@ -105,6 +105,9 @@ class RunFolder:
         """The configuration, with the keys of today's runs."""
         try:
             loaded = OmegaConf.load(self._existing(CONFIG))
+            if OmegaConf.select(loaded, "training.warmup_epochs") is not None:  # budgets of epochs
+                del loaded.training.warmup_epochs
+                loaded.training.steps = None
             merged = OmegaConf.merge(OmegaConf.structured(RunConfig), loaded)
             config = OmegaConf.to_object(merged)
         except (OmegaConfBaseException, yaml.YAMLError, UnicodeDecodeError) as error:
@@ -173,7 +176,7 @@ class RunFolder:
         )
 
     def read_log(self) -> TrainingLog:
-        """Losses and errors by epoch."""
+        """Losses and errors by step."""
         from bench.train.log import read_log
 
         return read_log(self.training_files.log)

@@ -20,7 +20,7 @@ PROJECT = "electromlip-bench"
 
 @contextmanager
 def mirrored(folder: RunFolder, config: RunConfig) -> Iterator[Mirror]:
-    """A mirror to tell of epochs and metrics; where ``wandb=off`` it does nothing."""
+    """A mirror to tell of validations and metrics; where ``wandb=off`` it does nothing."""
     mirror = Mirror(folder, config)
     try:
         yield mirror
@@ -29,7 +29,7 @@ def mirrored(folder: RunFolder, config: RunConfig) -> Iterator[Mirror]:
 
 
 class Mirror:
-    """Sends epochs and metrics; after the first error it is silent.
+    """Sends validations and metrics; after the first error it is silent.
 
     Args:
         folder: of the run; wandb's own files go to its subfolder wandb.
@@ -41,8 +41,8 @@ class Mirror:
         self._silent = config.wandb is Wandb.off
         self.attempt(lambda _: self._start(folder, config))
 
-    def epoch(self, row: Row) -> None:
-        """Send an epoch's row of the training log, without its empty cells."""
+    def row(self, row: Row) -> None:
+        """Send a validation's row of the training log, without its empty cells."""
         self.attempt(lambda run: run.log({k: v for k, v in row.items() if v is not None}))
 
     def metrics(self, content: MetricsFile) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ from bench.labels.keys import SPLITS
 from bench.models.registry import build_model
 from bench.train.checkpoint import TrainingFiles
 from bench.train.loop import Trainer
+from bench.train.schedule import budget
 
 OVERHEAD = 14.0  # s: start of Python and torch, metrics, figures
 BUDGET = 1.0  # s that a timed step may take
@@ -72,9 +74,12 @@ def estimate(config: RunConfig, dataset: Dataset) -> Estimate:
     Raises:
         BenchError: what the run itself would refuse, such as a missing label.
     """
-    here = replace(config, device=config.device if torch.cuda.is_available() else "cpu")
-    start = time.perf_counter()
     frames = dataset.frames
+    batches = math.ceil(len(frames["train"]) / config.training.batch_size)
+    training = replace(config.training, steps=budget(config.training, batches), epochs=None)
+    device = config.device if torch.cuda.is_available() else "cpu"
+    here = replace(config, training=training, device=device)
+    start = time.perf_counter()
     splits = {**frames, "valid": frames["valid"] or frames["train"]}  # a part is held out
     few = {split: representative(splits[split], config.training.batch_size) for split in SPLITS}
     sampled = replace(dataset, frames=few)
@@ -88,16 +93,15 @@ def estimate(config: RunConfig, dataset: Dataset) -> Estimate:
     validation = seconds_of(trainer.validate) / atoms_in(few["valid"])
 
     train, valid, test = (atoms_in(frames[split]) for split in SPLITS)
-    training = 0.0
+    seconds = len(trainer.validations) * valid * validation
     for stage, step in zip(trainer.stages, steps):
-        epoch = train * step.seconds / step.atoms + valid * validation
-        training += (stage.stop - stage.start) * epoch
-    if config.training.time_limit:
-        training = min(training, 60.0 * config.training.time_limit)
+        seconds += (stage.stop - stage.start) * train / batches * step.seconds / step.atoms
+    if training.time_limit:
+        seconds = min(seconds, 60.0 * training.time_limit)
     rest = OVERHEAD + prepared * (train + valid + test) + validation * test
     basis = f"measured: {'; '.join(map(str, steps))}, {here.device}"
     missing = "" if here.device == config.device else f"; there is no {config.device}"
-    return Estimate(training + rest, basis + missing)
+    return Estimate(seconds + rest, basis + missing)
 
 
 def atoms_in(frames: Sequence[ase.Atoms]) -> int:

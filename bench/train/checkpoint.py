@@ -26,8 +26,8 @@ class TrainingFiles:
 
     Attributes:
         last: the checkpoint that an interrupted training goes on from.
-        best: the averaged weights of the best epoch.
-        log: one row per epoch, as CSV.
+        best: the averaged weights of the best validation.
+        log: one row per validation, as CSV.
     """
 
     last: Path
@@ -40,28 +40,30 @@ class Position:
     """Where a run is, in plain numbers.
 
     Attributes:
-        epoch: epochs finished.
-        batch: batches of the next epoch that are done.
-        errors: running training errors of that epoch.
-        scf: health of that epoch's training solves.
-        epoch_seconds: time spent on that epoch.
-        seconds: time spent on the epochs before.
+        step: steps of the optimiser made.
+        batch: batches taken from the present pass over the training set.
+        errors: running training errors since the last validation.
+        scf: health of the training solves since then.
+        recent_seconds: time spent since then.
+        seconds: time spent before.
         first_loss: of the stage's first step, the measure of divergence; None before it.
         best_loss: lowest validation loss of the stage.
-        best_epoch: number of finished epochs when it was found; the stage's start before.
+        best_step: steps made when it was found; the stage's start before.
+        waited: validations since then.
         stopped: why the run ended; empty while it goes on.
         rows: of the log.
     """
 
-    epoch: int = 0
+    step: int = 0
     batch: int = 0
     errors: ErrorSums = field(default_factory=ErrorSums)
     scf: ScfSums = field(default_factory=ScfSums)
-    epoch_seconds: float = 0.0
+    recent_seconds: float = 0.0
     seconds: float = 0.0
     first_loss: float | None = None
     best_loss: float = math.inf
-    best_epoch: int = 0
+    best_step: int = 0
+    waited: int = 0
     stopped: str = ""
     rows: list[Row] = field(default_factory=list)
 
@@ -73,14 +75,26 @@ class Position:
 
     def start_stage(self) -> None:
         """The losses of another stage are no measure of this one."""
-        self.first_loss, self.best_loss, self.best_epoch = None, math.inf, self.epoch
+        self.first_loss, self.best_loss, self.best_step, self.waited = None, math.inf, self.step, 0
 
-    def finish_epoch(self, row: Row) -> None:
-        """Move to the start of the next epoch."""
+    def finish_step(self) -> None:
+        """One step and one batch more."""
+        self.step += 1
+        self.batch += 1
+
+    def observe(self, valid_loss: float) -> bool:
+        """Take note of a validation; whether its loss is the lowest of the stage."""
+        if valid_loss < self.best_loss:
+            self.best_loss, self.best_step, self.waited = valid_loss, self.step, 0
+            return True
+        self.waited += 1
+        return False
+
+    def finish_validation(self, row: Row) -> None:
+        """Begin what the next validation's row sums."""
         self.rows.append(row)
-        self.epoch += 1
-        self.seconds += self.epoch_seconds
-        self.batch, self.epoch_seconds = 0, 0.0
+        self.seconds += self.recent_seconds
+        self.recent_seconds = 0.0
         self.errors, self.scf = ErrorSums(), ScfSums()
 
 
@@ -95,7 +109,7 @@ class TrainingState:
         rate: learning-rate schedule.
         generator: shuffles the training set.
         position: where the run is.
-        order: the generator's state at the start of the epoch that ``position`` is in.
+        order: the generator's state at the start of the present pass over the training set.
     """
 
     model: Point
@@ -142,7 +156,7 @@ class TrainingState:
         """Write the averaged weights, which ``load_best`` reads."""
         parts = {
             "model": self.average.module.state_dict(),
-            "epoch": self.position.best_epoch,
+            "step": self.position.best_step,
             "valid_loss": self.position.best_loss,
         }
         write_tensors(path, parts)
@@ -178,7 +192,7 @@ def load_weights(model: nn.Module, weights: Mapping[str, Tensor], path: Path) ->
 
 
 def load_best(model: nn.Module, path: Path) -> int:
-    """Give ``model`` the averaged weights of the best epoch; returns that epoch's number (from 1).
+    """Give ``model`` the averaged weights of the best validation; returns its step.
 
     Args:
         model: built with the configuration of the run.
@@ -189,4 +203,4 @@ def load_best(model: nn.Module, path: Path) -> int:
     """
     parts = read_checkpoint(path)
     load_weights(model, parts["model"], path)
-    return int(parts["epoch"])
+    return int(parts["step"])

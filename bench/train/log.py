@@ -1,4 +1,4 @@
-"""The training log: one row per epoch, units in the heading."""
+"""The training log: one row per validation, units in the heading."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ def error_column(part: str) -> str:
 
 # Columns in order, with their units; scf_* are over the validation set.
 COLUMNS: dict[str, str] = {
+    "step": "",
     "epoch": "",
     "mode": "",
     "train_loss": "",
@@ -64,30 +65,38 @@ class TrainingLog:
     """A training log as it is read again.
 
     Attributes:
-        epoch: [e].
-        mode: [e] names of the training mode; empty for a point without a self-consistent density.
-        columns: name to [e] values, NaN where empty.
+        mode: [v] names of the training mode; empty for a point without a self-consistent density.
+        columns: name to [v] values, NaN where empty.
         units: name to unit; empty where it has none.
     """
 
-    epoch: NDArray[np.float64]
     mode: list[str]
     columns: dict[str, NDArray[np.float64]]
     units: dict[str, str]
+
+    @property
+    def counted(self) -> str:
+        """The column of how far a row is: ``step``, in logs of earlier versions ``epoch``."""
+        return "step" if "step" in self.columns else "epoch"
+
+    @property
+    def position(self) -> NDArray[np.float64]:
+        """[v], steps made (in logs of earlier versions epochs)."""
+        return self.columns[self.counted]
 
 
 def read_log(path: Path) -> TrainingLog:
     """The inverse of ``lines``, whichever columns and units the file has.
 
     Raises:
-        BenchError: no such file, no epoch in it, or damaged.
+        BenchError: no such file, no row in it, or damaged.
     """
     if not path.is_file():
         raise BenchError(f"{path} does not exist.")
     with path.open(encoding="utf-8", newline="") as file:
         headings, *rows = [line for line in csv.reader(file) if line] or [[]]
     if not rows:
-        raise BenchError(f"{path} has no epoch.")
+        raise BenchError(f"{path} has no row.")
     try:
         names, units = zip(*(_name_and_unit(heading) for heading in headings))
         cells = dict(zip(names, zip(*rows, strict=True), strict=True))
@@ -96,7 +105,9 @@ def read_log(path: Path) -> TrainingLog:
             name: np.array([float(cell) if cell else np.nan for cell in column])
             for name, column in cells.items()
         }
-        return TrainingLog(columns["epoch"], mode, columns, dict(zip(names, units)))
+        log = TrainingLog(mode, columns, dict(zip(names, units)))
+        log.columns[log.counted]  # every log has one
+        return log
     except (ValueError, KeyError) as error:
         raise BenchError(f"{path} is no training log: {error}.") from error
 

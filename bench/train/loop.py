@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
+from itertools import islice
 
 import ase
 import torch
@@ -25,7 +25,14 @@ from bench.train.log import Row, error_column, lines
 from bench.train.losses import STABILITY, squared_errors, stable_range, weighted_loss
 from bench.train.optimizer import average_weights, make_optimizer
 from bench.train.progress import TrainingProgress
-from bench.train.schedule import LearningRate, Stage, make_stages, stage_of
+from bench.train.schedule import (
+    LearningRate,
+    Stage,
+    budget,
+    make_stages,
+    stage_of,
+    validation_steps,
+)
 from bench.train.sums import ErrorSums, ScfSums
 from bench.train.targets import (
     allowed_losses,
@@ -36,7 +43,7 @@ from bench.train.targets import (
     refuse_fixed_fermi_level,
 )
 
-SAVE_INTERVAL = 60.0  # s between checkpoints inside a long epoch
+SAVE_INTERVAL = 60.0  # s between checkpoints where validations are further apart
 DIVERGED_AT = 1e6  # times the first loss of the stage: a thousand times its errors
 HELD_OUT = 10  # without a validation split every tenth group of the training set validates
 
@@ -48,10 +55,10 @@ def train(
     files: TrainingFiles,
     console: Console,
     *,
-    on_epoch: Callable[[Row], object] = lambda row: None,
+    on_row: Callable[[Row], object] = lambda row: None,
     asked: Collection[str] = (),
 ) -> None:
-    """Train ``model``; it leaves with the averaged weights of its best epoch.
+    """Train ``model``; it leaves with the averaged weights of its best validation.
 
     Goes on from the last checkpoint where there is one: the end is then the same, on CPU in float64
     bit for bit, as without a stop.
@@ -62,7 +69,7 @@ def train(
         config: of the run.
         files: where checkpoints and log are written.
         console: for the progress.
-        on_epoch: called with the log's row of each epoch once everything of it is written.
+        on_row: called with the log's row of each validation once everything of it is written.
         asked: names of losses whose weight was typed: refused where the data lack their label.
 
     Raises:
@@ -70,7 +77,7 @@ def train(
         Diverged: the loss is no finite number or has grown beyond bounds.
         Interrupted: by SIGINT or SIGTERM, after saving the checkpoint.
     """
-    trainer = Trainer(model, dataset, config, files, console, on_epoch, asked)
+    trainer = Trainer(model, dataset, config, files, console, on_row, asked)
     with interruptible() as flag:
         trainer.run(flag)
 
@@ -113,10 +120,12 @@ class Trainer:
         config: of the run.
         files: where checkpoints and log are written.
         console: for the progress.
-        on_epoch: called with each row of the log.
+        on_row: called with each row of the log.
 
     Attributes:
-        stages: which epochs train in which mode.
+        steps: of the optimiser, in all.
+        validations: how many of them are made when it validates.
+        stages: which steps train in which mode.
         state: everything that a checkpoint keeps.
     """
 
@@ -127,7 +136,7 @@ class Trainer:
         config: RunConfig,
         files: TrainingFiles,
         console: Console,
-        on_epoch: Callable[[Row], object],
+        on_row: Callable[[Row], object],
         asked: Collection[str] = (),
     ) -> None:
         refuse_fixed_fermi_level(config.model)
@@ -136,7 +145,7 @@ class Trainer:
         training, why = mode_of(config.training, model, train_frames, l_max=l_max)
         self._notes = [line for line in (note, why) if line]
         self._config, self._files, self._console = config, files, console
-        self._on_epoch = on_epoch
+        self._on_row = on_row
         size, settings = training.batch_size, model.graph_settings
         self._losses = choose_losses(
             training.loss,
@@ -153,10 +162,6 @@ class Trainer:
             for name, quantity in QUANTITIES.items()
             if quantity.on_request
         }
-        self.stages = make_stages(training, model.recommended)
-        modes = {stage.mode for stage in self.stages}
-        self._direct = bool(model.modes) and Mode.direct in modes
-        check_reference_density(config.model, self._direct, dataset.frames)
         self._unrolling = Unrolling(training.unrolled_steps, training.unrolled_mixing)
         self._stable = stable_range(config.model.mixing)
         self._device = next(model.parameters()).device
@@ -169,11 +174,17 @@ class Trainer:
         )
         self._loader = loader(frames["train"], generator=generator)
         self._valid_loader = loader(frames["valid"])
+        self.steps = budget(training, len(self._loader))
+        self.validations = validation_steps(self.steps, training.validations)
+        self.stages = make_stages(training, model.recommended, self.validations)
+        modes = {stage.mode for stage in self.stages}
+        self._direct = bool(model.modes) and Mode.direct in modes
+        check_reference_density(config.model, self._direct, dataset.frames)
         self.state = TrainingState(
             model=model,
             average=average_weights(model, training.ema_decay),
             optimizer=make_optimizer(model, training),
-            rate=LearningRate(training),
+            rate=LearningRate(training, self.steps),
             generator=generator,
             position=Position(),
             order=generator.get_state(),
@@ -188,19 +199,17 @@ class Trainer:
             state.load(self._files.last)
             self._write_log()
         self._announce(resumed)
-        batches = len(self._loader)
-        done = state.position.epoch * batches + state.position.batch
-        epochs = self._config.training.epochs
         shown = TrainingProgress(
-            self._console, epochs=epochs, batches=batches, losses=self._factors, done=done
+            self._console, steps=self.steps, losses=self._factors, done=state.position.step
         )
+        batches = self._batches()
         with shown as progress:
             while not state.position.stopped:
-                self._epoch(flag, progress)
+                self._interval(batches, flag, progress)
         if not math.isfinite(state.position.best_loss):
             raise Diverged("the validation loss was never a finite number")
         load_best(state.model, self._files.best)
-        self._say(f"training ended after epoch {state.position.epoch}: {state.position.stopped}")
+        self._say(f"training ended after step {state.position.step}: {state.position.stopped}")
 
     def _say(self, line: str) -> None:
         self._console.print(line, soft_wrap=True, highlight=False, markup=False)
@@ -215,11 +224,11 @@ class Trainer:
         told += [f"{name} is a label of {number}" for name, number in losses.partial.items()]
         asleep = [n for n, q in QUANTITIES.items() if q.needs_solution and n in losses.weights]
         if self._direct and asleep:
-            told.append(f"no loss on {', '.join(asleep)} in direct epochs: the density is given")
+            told.append(f"no loss on {', '.join(asleep)} in direct steps: the density is given")
         if self.state.model.modes:
             told.append("self-consistency: " + ", ".join(map(str, self.stages)))
         if resumed:
-            told.append(f"resuming after epoch {position.epoch}, batch {position.batch}")
+            told.append(f"resuming after step {position.step}")
         for line in told:
             self._say(line)
 
@@ -231,41 +240,50 @@ class Trainer:
             if name in self._factors
         ]
 
-    def _epoch(self, flag: InterruptFlag, progress: TrainingProgress) -> None:
-        """The rest of the epoch that the run is in, and its validation."""
+    def _batches(self) -> Iterator[Batch]:
+        """Without end, from where the run is: pass after pass over the training set."""
+        state = self.state
+        while True:
+            yield from islice(self._loader, state.position.batch, None)
+            state.position.batch, state.order = 0, state.generator.get_state()
+
+    def _interval(
+        self, batches: Iterator[Batch], flag: InterruptFlag, progress: TrainingProgress
+    ) -> None:
+        """The steps up to the next validation, and that."""
         position = self.state.position
-        stage = self.stages[stage_of(self.stages, position.epoch)]
-        if position.epoch == stage.start and position.batch == 0:
+        done = len(position.rows)
+        start, stop = [0, *self.validations][done : done + 2]
+        stage = self.stages[stage_of(self.stages, start)]
+        if position.step == start == stage.start:
             position.start_stage()
             self.state.rate.reset()
         self._mark = saved = time.perf_counter()
-        for batch in itertools.islice(self._loader, position.batch, None):
+        for batch in islice(batches, stop - position.step):
             self.step(batch.to(self._device), stage.mode)
-            position.batch += 1
+            position.finish_step()
             progress.step()
             if flag or time.perf_counter() - saved > SAVE_INTERVAL:
                 self._save()
                 saved = time.perf_counter()
             self._raise_if(flag)
-        row = self._finish_epoch(stage)
-        progress.epoch(row)
+        progress.validation(self._validation(stage))
         self._raise_if(flag)
 
     def _raise_if(self, flag: InterruptFlag) -> None:
         if flag:
             position = self.state.position
             raise Interrupted(
-                f"{flag.signal} after epoch {position.epoch}, batch {position.batch}: saved in "
-                f"{self._files.last}. The same command resumes."
+                f"{flag.signal} after step {position.step}: saved in {self._files.last}. The same "
+                "command resumes."
             )
 
     def step(self, batch: Batch, mode: Mode) -> None:
         """One step of the optimiser, which the state's position does not count."""
         state, training = self.state, self._config.training
         position, optimizer = state.position, state.optimizer
-        done = (position.batch + 1) / len(self._loader)
         for group in optimizer.param_groups:
-            group["lr"] = state.rate.at(position.epoch + done)
+            group["lr"] = state.rate.at(position.step + 1)
         state.model.train()
         prediction = state.model(
             batch,
@@ -300,28 +318,26 @@ class Trainer:
             return
         where = ", ".join(str(int(i)) for i in batch.index)
         raise Diverged(
-            f"loss {loss:.3g} with gradient norm {norm:.3g} in epoch {position.epoch + 1}, batch "
-            f"{position.batch + 1} (training structures {where}); the first loss was {first:.3g}. "
+            f"loss {loss:.3g} with gradient norm {norm:.3g} in step {position.step + 1} "
+            f"(training structures {where}); the first loss was {first:.3g}. "
             "A lower training.learning_rate or training.clip_gradient may help."
         )
 
-    def _finish_epoch(self, stage: Stage) -> Row:
+    def _validation(self, stage: Stage) -> Row:
         """Validate, note the best weights, log and save."""
         state, position = self.state, self.state.position
         found, scf = self.validate()
         valid_loss = found.loss(self._factors)
         self._count_seconds()
         row = self._row(stage, found, scf)
-        position.finish_epoch(row)
-        if valid_loss < position.best_loss:
-            position.best_loss, position.best_epoch = valid_loss, position.epoch
+        position.finish_validation(row)
+        if position.observe(valid_loss):
             state.save_best(self._files.best)
         state.rate.observe(valid_loss)
         position.stopped = self._reason_to_stop(row)
-        state.order = state.generator.get_state()
         state.save(self._files.last)
         self._write_log()
-        self._on_epoch(row)
+        self._on_row(row)
         return row
 
     def validate(self) -> tuple[ErrorSums, ScfSums]:
@@ -341,7 +357,8 @@ class Trainer:
         position, factors = self.state.position, self._factors
         solved = scf.solves > 0
         return {
-            "epoch": position.epoch + 1,
+            "step": position.step,
+            "epoch": position.step / len(self._loader),
             "mode": stage.mode.value if self.state.model.modes else None,
             "train_loss": position.errors.loss(factors),
             "valid_loss": found.loss(factors),
@@ -351,24 +368,24 @@ class Trainer:
             "scf_response_max": scf.response_max if math.isfinite(scf.response_max) else None,
             "train_scf_unconverged": position.scf.unconverged if position.scf.solves else None,
             "learning_rate": self.state.optimizer.param_groups[0]["lr"],
-            "seconds": position.epoch_seconds,
+            "seconds": position.recent_seconds,
         }
 
     def _reason_to_stop(self, row: Row) -> str:
-        """Why the run is over after this epoch; empty while it goes on."""
+        """Why the run is over after this validation; empty while it goes on."""
         training, position = self._config.training, self.state.position
         patience, last = training.early_stop_patience, self.stages[-1]
-        if position.epoch >= training.epochs:
-            return f"{training.epochs} epochs"
-        if patience and position.epoch - max(position.best_epoch, last.start) >= patience:
-            return f"no lower validation loss in {patience} epochs"
+        if position.step >= self.steps:
+            return f"{self.steps} steps"
+        if position.step > last.start and 0 < patience <= position.waited:
+            return f"no lower validation loss in {patience} validations"
         if 0 < 60.0 * training.time_limit < position.seconds + float(row["seconds"] or 0.0):
-            return f"the next epoch would pass the time limit of {training.time_limit:g} min"
+            return f"the steps to the next validation would pass {training.time_limit:g} min"
         return ""
 
     def _count_seconds(self) -> None:
         now = time.perf_counter()
-        self.state.position.epoch_seconds += now - self._mark
+        self.state.position.recent_seconds += now - self._mark
         self._mark = now
 
     def _save(self) -> None:

@@ -19,7 +19,7 @@ NEGLIGIBLE = 1e-6  # in shown units: what points have exactly, such as the total
 
 
 def describe(row: Row, losses: Collection[str]) -> str:
-    """Losses, validation errors with units and SCF health of one epoch.
+    """Losses, validation errors with units and SCF health of one validation.
 
     Args:
         row: of the log.
@@ -51,12 +51,11 @@ def duration(seconds: float) -> str:
 
 
 class TrainingProgress:
-    """Shows steps and epochs on a console.
+    """Shows steps and validations on a console.
 
     Args:
         console: where to write.
-        epochs: of the whole run.
-        batches: of an epoch.
+        steps: of the whole run.
         losses: names of parts that one acts on.
         done: steps that an earlier session of the run has made.
     """
@@ -65,17 +64,15 @@ class TrainingProgress:
         self,
         console: Console,
         *,
-        epochs: int,
-        batches: int,
+        steps: int,
         losses: Collection[str],
         done: int = 0,
     ) -> None:
-        self._console, self._epochs, self._batches = console, epochs, batches
-        self._losses = losses
-        self._first = self._steps = done
+        self._console, self._steps, self._losses = console, steps, losses
+        self._first = self._made = self._told = done
         self._start = self._shown = time.monotonic()
         columns = (
-            TextColumn("epoch"),
+            TextColumn("step"),
             MofNCompleteColumn(),
             BarColumn(bar_width=20),
             TextColumn("{task.description}"),
@@ -83,8 +80,7 @@ class TrainingProgress:
             TimeRemainingColumn(),
         )
         self._bar = Progress(*columns, console=console, disable=not console.is_terminal)
-        self._task = self._bar.add_task("", total=epochs)
-        self._bar.update(self._task, completed=done / batches)
+        self._task = self._bar.add_task("", total=steps, completed=done)
 
     def __enter__(self) -> TrainingProgress:
         self._bar.start()
@@ -100,16 +96,16 @@ class TrainingProgress:
 
     def step(self) -> None:
         """One training step more."""
-        self._steps += 1
-        self._bar.update(self._task, completed=self._steps / self._batches)
+        self._made += 1
+        self._bar.update(self._task, completed=self._made)
 
-    def epoch(self, row: Row) -> None:
-        """An epoch's end with its row of the log."""
+    def validation(self, row: Row) -> None:
+        """A validation with its row of the log."""
         self._bar.update(self._task, description=describe(row, self._losses))
-        if not self._console.is_terminal and self._due(int(row["epoch"] or 0)):
-            self._shown = time.monotonic()
+        if not self._console.is_terminal and self._due():
+            self._shown, self._told = time.monotonic(), self._made
             self._console.print(
-                f"epoch {row['epoch']}/{self._epochs} {describe(row, self._losses)} "
+                f"step {self._made}/{self._steps} {describe(row, self._losses)} "
                 f"| left {duration(self.seconds_left())}",
                 soft_wrap=True,
                 highlight=False,
@@ -118,11 +114,11 @@ class TrainingProgress:
 
     def seconds_left(self) -> float:
         """From the mean time of the steps made in this session."""
-        made = max(1, self._steps - self._first)
+        made = max(1, self._made - self._first)
         spent = time.monotonic() - self._start
-        return spent / made * (self._epochs * self._batches - self._steps)
+        return spent / made * (self._steps - self._made)
 
-    def _due(self, epoch: int) -> bool:
-        every = max(1, self._epochs // LINES)
+    def _due(self) -> bool:
         late = time.monotonic() - self._shown >= LINE_INTERVAL
-        return late or epoch % every == 0 or epoch == self._epochs
+        far = self._made - self._told >= self._steps / LINES
+        return late or far or self._made == self._steps

@@ -200,7 +200,7 @@ def mode_of(
 ) -> tuple[TrainingConfig, str]:
     """The training with a mode that its labels allow, and why where that is another one.
 
-    Direct epochs need the reference density; ``training.mode=auto`` does without where there is
+    Direct steps need the reference density; ``training.mode=auto`` does without where there is
     none.  Modes that were asked for stay, and ``check_reference_density`` refuses them.
 
     Args:
@@ -214,7 +214,7 @@ def mode_of(
     if config.mode is not Mode.auto or not direct or not lacking:
         return config, ""
     return replace(config, mode=Mode.implicit), (
-        f"training.mode=auto is implicit: direct epochs need {MULTIPOLES.reference_key} up to "
+        f"training.mode=auto is implicit: direct steps need {MULTIPOLES.reference_key} up to "
         f"l = {l_max}, missing in {lacking} of {len(train)} training structures"
     )
 
@@ -226,7 +226,7 @@ def check_reference_density(
 
     Args:
         model: where its iterations start.
-        direct: whether the density is the reference in some epochs.
+        direct: whether the density is the reference in some steps.
         frames: structures by split.
     """
     if model.initial_density is Guess.reference:

@@ -79,6 +79,44 @@ def test_values_of_the_wrong_type_are_told_with_their_key(override, words):
     assert all(word in str(error) for word in words), error
 
 
+def budget_of(*words):
+    training = compose(list(words)).training
+    return training.steps, training.epochs
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], (1040, None)),
+        (["training.epochs=3"], (None, 3)),
+        (["training.epochs=3", "preset=smoke"], (None, 3)),
+        (["training.steps=7"], (7, None)),
+        (["training.steps=7", "training.epochs=null"], (7, None)),
+        (["training.steps=null", "training.epochs=3"], (None, 3)),
+        (["training.epochs=null"], (1040, None)),
+    ],
+)
+def test_a_budget_that_is_typed_takes_the_place_of_the_presets(words, expected):
+    assert budget_of(*words) == expected
+
+
+def test_steps_take_the_place_of_a_presets_epochs(tmp_path, monkeypatch):
+    (tmp_path / "conf" / "preset").mkdir(parents=True)
+    text = "# @package _global_\ntraining:\n  epochs: 9\n  steps: null\n"
+    (tmp_path / "conf" / "preset" / "mine.yaml").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    assert budget_of("preset=mine") == (None, 9)
+    assert budget_of("preset=mine", "training.steps=7") == (7, None)
+
+
+@pytest.mark.parametrize(
+    "words", [["training.steps=7", "training.epochs=3"], ["training.steps=null"]]
+)
+def test_exactly_one_budget_decides(words):
+    error = refusal_of(compose, words)
+    assert "exactly one" in error.problem and "training.steps=" in error.mend
+
+
 # Sweeps
 
 

@@ -34,7 +34,8 @@ def epoch_row(epoch: int) -> dict[str, float | int | str | None]:
     """One line of a training that halves its errors every three epochs."""
     decay = float(0.5 ** (epoch / 3))
     return {
-        "epoch": epoch,
+        "step": 13 * epoch,
+        "epoch": float(epoch),
         "mode": "direct" if epoch < 4 else "implicit",
         "train_loss": 2.0 * decay,
         "valid_loss": np.nan if epoch == 5 else 3.0 * decay,

@@ -41,7 +41,7 @@ def assert_every_panel_is_drawn_and_labelled(figure: Figure) -> None:
         assert any(len(line.get_xdata()) > 1 for line in axes.lines)
         for label in (axes.get_xlabel(), axes.get_ylabel()):
             assert label
-            assert label in ("epoch", "loss", "learning rate") or "(" in label, "a unit"
+            assert label in ("step", "epoch", "loss", "learning rate") or "(" in label, "a unit"
 
 
 def test_writes_what_has_data_and_says_what_has_not(slab_run, bulk_run, tmp_path) -> None:
@@ -186,7 +186,7 @@ def test_learning_curves_come_from_the_log(slab_run) -> None:
     ]
     assert [text.get_text().strip() for text in figure.axes[0].texts] == ["direct", "implicit"]
     change = figure.axes[0].lines[-1].get_xdata()
-    assert list(change) == [3.5, 3.5]
+    assert list(change) == [39.0, 39.0]
 
 
 def test_a_log_without_numbers_is_no_figure(tmp_path) -> None:

@@ -9,11 +9,11 @@ from bench.storage import write_csv
 from bench.train.log import lines, read_log
 
 
-def rows(epochs, **columns):
-    """Epochs from 1; a column is a function of the epoch."""
+def rows(count, **columns):
+    """Steps from 1; a column is a function of the step."""
     return [
-        {"epoch": k, "mode": "implicit", **{name: f(k) for name, f in columns.items()}}
-        for k in range(1, epochs + 1)
+        {"step": k, "mode": "implicit", **{name: f(k) for name, f in columns.items()}}
+        for k in range(1, count + 1)
     ]
 
 
@@ -45,7 +45,7 @@ def test_what_the_log_has_gets_a_panel(log_of, column, label):
     (line,) = axes.lines
     assert line.get_xdata().tolist() == [1, 2, 3, 4]
     assert line.get_ydata() == pytest.approx([0.1, 0.2, 0.3, 0.4])
-    assert axes.get_yscale() == "log" and axes.get_xlabel() == "epoch"
+    assert axes.get_yscale() == "log" and axes.get_xlabel() == "step"
 
 
 @pytest.mark.parametrize("value", [0.0, -1.0, float("nan"), float("inf")])
@@ -54,15 +54,15 @@ def test_what_a_logarithm_cannot_show_is_no_data(log_of, value):
         learning_curves(log_of(rows(3, valid_forces_rmse=lambda k: value)), "title")
 
 
-def test_one_good_epoch_is_enough_and_keeps_its_place(log_of):
+def test_one_good_row_is_enough_and_keeps_its_place(log_of):
     made = rows(3, valid_loss=lambda k: 0.5 if k == 2 else float("nan"))
     (line,) = learning_curves(log_of(made), "title").axes[0].lines
     assert np.isfinite(line.get_ydata()).tolist() == [False, True, False]
 
 
-@pytest.mark.parametrize(("epochs", "marker"), [(1, "o"), (30, "o"), (31, "None")])
-def test_few_epochs_are_marked(log_of, epochs, marker):
-    figure = learning_curves(log_of(rows(epochs, train_loss=lambda k: 1.0)), "title")
+@pytest.mark.parametrize(("count", "marker"), [(1, "o"), (30, "o"), (31, "None")])
+def test_few_rows_are_marked(log_of, count, marker):
+    figure = learning_curves(log_of(rows(count, train_loss=lambda k: 1.0)), "title")
     assert figure.axes[0].lines[0].get_marker() == marker
 
 
@@ -71,7 +71,7 @@ def test_every_change_of_mode_is_marked_in_every_panel(log_of):
     for row, mode in zip(made, ("direct", "direct", "implicit", "implicit", "direct")):
         row["mode"] = mode
     for axes in learning_curves(log_of(made), "title").axes:
-        assert [line.get_xdata()[0] for line in axes.lines[1:]] == [2.5, 4.5]
+        assert [line.get_xdata()[0] for line in axes.lines[1:]] == [2.0, 4.0]
         texts = [text.get_text().strip() for text in axes.texts]
         assert texts == ["direct", "implicit", "implicit", "direct"]
 

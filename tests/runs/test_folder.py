@@ -44,6 +44,17 @@ def test_the_configuration_comes_back(folder, preset):
     assert (flat["seed"], flat["wandb"], flat["model"]["update"]) == (4, "off", "linear")
 
 
+def test_a_configuration_of_epochs_from_before_steps_were_the_budget_is_read(folder):
+    config = compose(["training.epochs=80"])
+    folder.write_config(config)
+    path = folder.path / "config.yaml"
+    lines = path.read_text().splitlines()
+    old = [line for line in lines if "steps: null" not in line]
+    old.insert(old.index("  epochs: 80"), "  warmup_epochs: 2")
+    path.write_text("\n".join(old))
+    assert len(old) == len(lines) and folder.read_config() == config
+
+
 def test_facts_means_provenance_and_metrics_come_back(folder):
     folder.write_facts(FACTS)
     folder.write_means(MEANS)
@@ -56,7 +67,10 @@ def test_facts_means_provenance_and_metrics_come_back(folder):
 
 
 def test_log_and_predictions_come_back(folder):
-    write_csv(folder.training_files.log, lines([{"epoch": 1, "mode": "direct", "seconds": 2.5}]))
+    write_csv(
+        folder.training_files.log,
+        lines([{"step": 1, "epoch": 0.5, "mode": "direct", "seconds": 2.5}]),
+    )
     assert folder.read_log().columns["seconds"].tolist() == [2.5]
     water = ase.Atoms("OH2", positions=[[0, 0, 0], [0.76, 0.59, 0], [-0.76, 0.59, 0]])
     water.info["PRED_energy"] = -1.25

@@ -11,7 +11,7 @@ from bench.config.schema import Wandb
 from bench.runs.folder import RunFolder
 from bench.runs.wandb_mirror import mirrored
 
-ROW = {"epoch": 1, "mode": "implicit", "valid_loss": 0.5, "scf_iterations": None}
+ROW = {"step": 1, "mode": "implicit", "valid_loss": 0.5, "scf_iterations": None}
 METRICS = {"metrics": [{"name": "forces_rmse", "subset": "all", "unit": "meV/Å", "value": 42.0}]}
 
 
@@ -53,7 +53,7 @@ def config(mode):
 def test_off_touches_nothing(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "wandb", None)  # importing it would fail
     with mirrored(folder, config(Wandb.off)) as mirror:
-        mirror.epoch(ROW)
+        mirror.row(ROW)
         mirror.metrics(METRICS)
     assert not folder.path.exists()
 
@@ -72,13 +72,13 @@ def test_the_run_has_the_same_name_and_configuration(folder, wandb, mode):
     assert run.finished
 
 
-def test_an_epoch_is_sent_without_its_empty_cells(folder, wandb):
+def test_a_row_is_sent_without_its_empty_cells(folder, wandb):
     with mirrored(folder, config(Wandb.offline)) as mirror:
-        mirror.epoch(ROW)
-        mirror.epoch({**ROW, "epoch": 2, "scf_iterations": 7.0})
+        mirror.row(ROW)
+        mirror.row({**ROW, "step": 2, "scf_iterations": 7.0})
     assert wandb.runs[0].run.logged == [
-        {"epoch": 1, "mode": "implicit", "valid_loss": 0.5},
-        {"epoch": 2, "mode": "implicit", "valid_loss": 0.5, "scf_iterations": 7.0},
+        {"step": 1, "mode": "implicit", "valid_loss": 0.5},
+        {"step": 2, "mode": "implicit", "valid_loss": 0.5, "scf_iterations": 7.0},
     ]
 
 
@@ -94,8 +94,8 @@ def test_a_failing_mirror_is_told_once_and_the_run_goes_on(folder, wandb, monkey
 
     monkeypatch.setattr(FakeRun, "log", fail)
     with mirrored(folder, config(Wandb.online)) as mirror:
-        mirror.epoch(ROW)
-        mirror.epoch(ROW)
+        mirror.row(ROW)
+        mirror.row(ROW)
         mirror.metrics(METRICS)
     assert capsys.readouterr().err.count("no network") == 1
 
@@ -103,7 +103,7 @@ def test_a_failing_mirror_is_told_once_and_the_run_goes_on(folder, wandb, monkey
 def test_a_mirror_that_cannot_start_is_told_once(folder, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "wandb", None)
     with mirrored(folder, config(Wandb.offline)) as mirror:
-        mirror.epoch(ROW)
+        mirror.row(ROW)
     assert capsys.readouterr().err.count("the run goes on without its mirror") == 1
 
 

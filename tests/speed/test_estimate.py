@@ -9,7 +9,7 @@ from bench.errors import BenchError
 from bench.speed import estimate as module
 from bench.speed.estimate import OVERHEAD, duration, estimate
 from bench.train.loop import Trainer
-from tests.train.toy import ToyPoint, dataset, run_config
+from tests.train.toy import ToyPoint, dataset, measured, run_config
 
 ATOMS = 6  # of each of the toy's water dimers
 STEP, DIRECT, VALIDATION = 3e-3, 1e-3, 5e-4  # s an atom
@@ -33,7 +33,7 @@ def clock(monkeypatch):
     monkeypatch.setattr(Trainer, "step", timed_step)
     monkeypatch.setattr(Trainer, "validate", timed_validation)
     monkeypatch.setattr(module.time, "perf_counter", lambda: now[0])
-    monkeypatch.setattr(module, "build_model", lambda config, data: ToyPoint())
+    monkeypatch.setattr(module, "build_model", lambda config, data: measured(ToyPoint(), data))
     return seen
 
 
@@ -41,11 +41,13 @@ def learning(**options):
     return estimate(run_config(mode=Mode.implicit, **options), dataset()).seconds - OVERHEAD
 
 
-def test_epochs_of_steps_and_validation_and_the_test_set_once(clock):
+def test_steps_and_validations_and_the_test_set_once(clock):
     """7 structures to train on, 3 to validate on, 1 to test."""
     epoch = ATOMS * (7 * STEP + 3 * VALIDATION)
     assert learning(epochs=10) == pytest.approx(10 * epoch + ATOMS * VALIDATION)
     assert learning(epochs=1) == pytest.approx(epoch + ATOMS * VALIDATION)
+    of_steps = learning(steps=40, validations=10)  # 4 a pass
+    assert of_steps == pytest.approx(10 * epoch + ATOMS * VALIDATION)
     assert max(clock) == 2  # a batch, not the training set
 
 

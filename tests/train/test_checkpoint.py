@@ -28,12 +28,12 @@ def test_every_part_comes_back(tmp_path: Path) -> None:
     saved.average.update_parameters(saved.model)
     saved.rate.reduction, saved.rate.waited = 0.25, 3
     saved.position = Position(
-        epoch=2,
+        step=26,
         batch=1,
         errors=ErrorSums({"energy": 0.1}, {"energy": 3}),
         scf=ScfSums(3, 9, 1),
         first_loss=7.0,
-        rows=[{"epoch": 1, "mode": None, "valid_loss": 2.5}],
+        rows=[{"step": 13, "mode": None, "valid_loss": 2.5}],
     )
     saved.order = saved.generator.manual_seed(8).get_state()
     torch.manual_seed(3)
@@ -54,7 +54,7 @@ def test_best_holds_the_averaged_weights(tmp_path: Path) -> None:
     state = trainer(tmp_path).state
     with torch.no_grad():
         state.average.module.heights += 1.0
-    state.position = Position(best_epoch=7, best_loss=0.5)
+    state.position = Position(best_step=7, best_loss=0.5)
     state.save_best(files(tmp_path).best)
     model = ToyPoint()
     assert load_best(model, files(tmp_path).best) == 7

@@ -38,7 +38,7 @@ from tests.train.toy import (
 )
 
 # Seven structures in batches of two and three to validate on in two batches.
-CALLS_PER_EPOCH = 4 + 2
+CALLS_PER_PASS = 4 + 2
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -68,7 +68,7 @@ def assert_same_end(first: Path, second: Path) -> None:
 @pytest.mark.parametrize("schedule", ["cosine", "plateau"])
 @pytest.mark.parametrize(
     "stops",
-    [(0,), (2,), (CALLS_PER_EPOCH - 3,), (CALLS_PER_EPOCH - 1,), (CALLS_PER_EPOCH + 1, 3, 7)],
+    [(0,), (2,), (CALLS_PER_PASS - 3,), (CALLS_PER_PASS - 1,), (CALLS_PER_PASS + 1, 3, 7)],
     ids=["first step", "inside", "last step", "validation", "thrice"],
 )
 def test_stop_and_resume_equals_an_uninterrupted_run(
@@ -82,7 +82,7 @@ def test_stop_and_resume_equals_an_uninterrupted_run(
         with pytest.raises(Interrupted, match="The same command resumes"):
             train_toy(parts, ToyPoint(interrupt_at=stop), schedule=schedule)
     resumed, text = train_toy(parts, schedule=schedule)
-    assert "resuming after epoch" in text
+    assert "resuming after step" in text
     assert_same_end(whole, parts)
     for mine, other in zip(straight.parameters(), resumed.parameters(), strict=True):
         assert torch.equal(mine, other)
@@ -103,7 +103,7 @@ def test_charge_states_stay_together_through_a_stop(tmp_path: Path) -> None:
     text = session("whole")
     assert "charge_difference 1" in text and "charge difference" in text.split("vary: ")[1]
     with pytest.raises(Interrupted):
-        session("parts", stop=CALLS_PER_EPOCH + 1)
+        session("parts", stop=CALLS_PER_PASS + 1)
     session("parts")
     assert_same_end(tmp_path / "whole", tmp_path / "parts")
     found = rows(tmp_path / "whole")
@@ -125,7 +125,7 @@ def test_a_real_point_resumes_to_the_same_bits(
 
     session("whole")
     assert all(float(row["scf_response_max"]) < 1.0 for row in rows(tmp_path / "whole"))
-    stop_after_steps(3, monkeypatch)  # inside the implicit stage's only epoch
+    stop_after_steps(3, monkeypatch)  # inside the implicit stage
     with pytest.raises(Interrupted):
         session("parts")
     monkeypatch.undo()
@@ -151,21 +151,21 @@ def test_a_finished_run_is_not_trained_again(tmp_path: Path) -> None:
     train_toy(tmp_path)
     before = rows(tmp_path)
     model, text = train_toy(tmp_path, ToyPoint())
-    assert model.calls == [] and text.endswith("training ended after epoch 4: 4 epochs\n")
+    assert model.calls == [] and text.endswith("training ended after step 16: 16 steps\n")
     assert rows(tmp_path) == before and len(before) == 4
 
 
-def test_epochs_are_told_once_they_are_on_the_disk(tmp_path: Path) -> None:
+def test_rows_are_told_once_they_are_on_the_disk(tmp_path: Path) -> None:
     told: list[tuple[object, int]] = []
     console, where = Console(file=io.StringIO()), files(tmp_path)
 
     def tell(row: Row) -> None:
-        told.append((row["epoch"], len(rows(tmp_path))))
+        told.append((row["step"], len(rows(tmp_path))))
 
     for epochs in (2, 2):  # a finished training has nothing to tell
         model, data = measured(ToyPoint(), dataset()), dataset()
-        train(model, data, run_config(epochs=epochs), where, console, on_epoch=tell)
-    assert told == [(1, 1), (2, 2)]
+        train(model, data, run_config(epochs=epochs), where, console, on_row=tell)
+    assert told == [(4, 1), (8, 2)]
 
 
 def test_the_steps_of_unrolled_training_reach_the_point(tmp_path: Path) -> None:
@@ -187,12 +187,14 @@ class Told(ToyPoint):
         return super().forward(batch, **options)
 
 
-def test_long_epochs_are_saved_on_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_long_intervals_are_saved_on_the_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(loop, "SAVE_INTERVAL", 0.0)
     with pytest.raises(RuntimeError, match="power cut"):
-        train_toy(tmp_path, PowerCut(after=CALLS_PER_EPOCH + 1))
+        train_toy(tmp_path, PowerCut(after=CALLS_PER_PASS + 1))
     position = read_checkpoint(files(tmp_path).last)["position"]
-    assert (position["epoch"], position["batch"]) == (1, 1)
+    assert (position["step"], position["batch"]) == (5, 1)
     train_toy(tmp_path)
     train_toy(tmp_path / "whole")
     assert_same_end(tmp_path, tmp_path / "whole")
@@ -217,8 +219,8 @@ def test_training_lowers_the_loss_and_ends_with_the_best_averaged_weights(tmp_pa
     losses = [float(row["valid_loss"]) for row in rows(tmp_path)]
     assert losses[-1] < 0.1 * losses[0]
     best = ToyPoint()
-    epoch = load_best(best, files(tmp_path).best)
-    assert losses[epoch - 1] == min(losses)
+    step = load_best(best, files(tmp_path).best)
+    assert losses[step // 4 - 1] == min(losses)
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), best.parameters()))
 
 
@@ -238,19 +240,19 @@ def test_stages_train_in_their_mode_and_validate_in_the_converged_one(tmp_path: 
     ]
 
 
-def test_the_best_epoch_is_one_of_the_last_stage(
+def test_the_best_weights_are_of_the_last_stage(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     losses = iter([2.0, 1.0, 9.0, 8.0])
     monkeypatch.setattr("bench.train.sums.ErrorSums.loss", fake_losses(losses))
     monkeypatch.setattr("bench.train.schedule.PLATEAU_PATIENCE", 0)
-    train_toy(tmp_path, epochs=4, direct_fraction=0.5, schedule="plateau", warmup_epochs=0)
-    assert read_checkpoint(files(tmp_path).best)["epoch"] == 4
+    train_toy(tmp_path, epochs=4, direct_fraction=0.5, schedule="plateau", warmup_fraction=0)
+    assert read_checkpoint(files(tmp_path).best)["step"] == 16
     assert {row["learning_rate"] for row in rows(tmp_path)} == {"0.02"}  # 9 is no plateau of 1
 
 
 def fake_losses(losses: object) -> object:
-    """Each epoch asks for its validation loss twice and for the training loss in between."""
+    """Each validation asks for its loss twice and for the training loss in between."""
     state = {"calls": 0, "now": 0.0}
 
     def loss(self: object, weights: object) -> float:
@@ -266,25 +268,27 @@ def test_early_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     losses = iter([5.0, 4.0, 3.0, 3.5, 3.6, 2.0])
     monkeypatch.setattr("bench.train.sums.ErrorSums.loss", fake_losses(losses))
     _, text = train_toy(tmp_path, epochs=6, early_stop_patience=2, direct_fraction=0.1)
-    assert text.endswith("training ended after epoch 5: no lower validation loss in 2 epochs\n")
+    assert text.endswith(
+        "training ended after step 20: no lower validation loss in 2 validations\n"
+    )
 
 
 def test_time_limit(tmp_path: Path) -> None:
     _, text = train_toy(tmp_path, epochs=50, time_limit=1e-9)
-    assert "after epoch 1: the next epoch would pass the time limit of 1e-09 min" in text
+    assert "after step 4: the steps to the next validation would pass 1e-09 min" in text
 
 
 def test_nan_is_divergence_and_spoils_nothing(tmp_path: Path) -> None:
-    with pytest.raises(Diverged, match=r"loss nan .* epoch 2, batch 2 \(training structures"):
-        train_toy(tmp_path, ToyPoint(poison_at=CALLS_PER_EPOCH + 1))
+    with pytest.raises(Diverged, match=r"loss nan .* step 6 \(training structures"):
+        train_toy(tmp_path, ToyPoint(poison_at=CALLS_PER_PASS + 1))
     assert len(rows(tmp_path)) == 1
     saved = tensors(read_checkpoint(files(tmp_path).last)["model"])
     assert all(t.isfinite().all() for t in saved)
 
 
 def test_an_exploding_loss_is_divergence(tmp_path: Path) -> None:
-    options = {"learning_rate": 1e6, "schedule": "constant", "warmup_epochs": 0}
-    with pytest.raises(Diverged, match=r"epoch 1, batch 2.*learning_rate"):
+    options = {"learning_rate": 1e6, "schedule": "constant", "warmup_fraction": 0}
+    with pytest.raises(Diverged, match=r"step 2 .*learning_rate"):
         train_toy(tmp_path, mode=Mode.implicit, **options)
 
 
@@ -349,14 +353,14 @@ def test_potentials_and_polarisabilities_are_learned(tmp_path: Path, name: str) 
         assert all(float(row[column]) > 0.0 for row in found)
 
 
-def test_direct_epochs_say_what_they_do_not_teach(tmp_path: Path) -> None:
+def test_direct_steps_say_what_they_do_not_teach(tmp_path: Path) -> None:
     data, config = dataset(), run_config()
     data.frames["train"] = data.frames["valid"] = [slab(), cluster()]
     config.model = tiny_config("scf_qeq")
     weights = LossWeights(electrostatic_potential=0.1)
     options = {"loss": weights, "epochs": 1, "mode": Mode.direct}
     _, text = train_toy(tmp_path, build_model(config, data), data, **options)
-    assert "no loss on electrostatic_potential in direct epochs" in text
+    assert "no loss on electrostatic_potential in direct steps" in text
 
 
 @pytest.mark.parametrize("mode", [Mode.direct, Mode.staged])
@@ -380,7 +384,7 @@ def test_a_fixed_fermi_level_is_for_calculators(tmp_path: Path) -> None:
 def test_dropped_losses_are_said_once(tmp_path: Path) -> None:
     _, text = train_toy(tmp_path, loss=LossWeights(fermi_level=1.0))
     assert text.count("no loss on fermi_level: not predicted by this point") == 1
-    assert "losses: energy" in text and "self-consistency: epochs 1 to 1 direct" in text
+    assert "losses: energy" in text and "self-consistency: steps 1 to 4 direct" in text
 
 
 def without(key: str) -> Dataset:
@@ -400,11 +404,11 @@ def test_a_label_that_was_asked_for_and_is_nowhere_is_refused_before_any_step(
 
 
 def test_a_set_without_multipoles_trains_on_what_it_has(tmp_path: Path) -> None:
-    """Without a word of the user: no multipole loss, and no direct epochs."""
+    """Without a word of the user: no multipole loss, and no direct steps."""
     _, text = train_toy(tmp_path, ToyPoint(), without("REF_multipoles"))
     assert "no loss on multipoles: no training structure has one" in text
-    assert "training.mode=auto is implicit: direct epochs need REF_multipoles" in text
-    assert "self-consistency: epochs 1 to 4 implicit" in text
+    assert "training.mode=auto is implicit: direct steps need REF_multipoles" in text
+    assert "self-consistency: steps 1 to 16 implicit" in text
 
 
 def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def test_time_left_follows_from_the_mean_step(monkeypatch, done, steps, expected
     """30 s for the steps of this session; before the first one, one step is assumed."""
     now = [0.0]
     monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
-    shown = TrainingProgress(plain(), epochs=20, batches=5, losses=ACTING, done=done)
+    shown = TrainingProgress(plain(), steps=100, losses=ACTING, done=done)
     now[0] = 30.0
     for _ in range(steps):
         shown.step()
@@ -66,18 +66,18 @@ def test_time_left_follows_from_the_mean_step(monkeypatch, done, steps, expected
 
 def test_a_resumed_run_counts_on():
     console = plain()
-    with TrainingProgress(console, epochs=3, batches=1, losses=ACTING, done=2) as shown:
+    with TrainingProgress(console, steps=3, losses=ACTING, done=2) as shown:
         shown.step()
-        shown.epoch({**ROW, "epoch": 3})
+        shown.validation(ROW)
     (line,) = console.file.getvalue().splitlines()
-    assert line == "epoch 3/3 direct loss 0.5, valid 0.25 | left 0:00"
+    assert line == "step 3/3 direct loss 0.5, valid 0.25 | left 0:00"
 
 
 def test_a_long_line_is_not_broken_and_brackets_are_kept():
     console = plain(width=40)
-    with TrainingProgress(console, epochs=1, batches=1, losses=ACTING) as shown:
+    with TrainingProgress(console, steps=1, losses=ACTING) as shown:
         shown.step()
-        shown.epoch({**ROW, "mode": "[bold]staged", "valid_forces_rmse": 120.4})
+        shown.validation({**ROW, "mode": "[bold]staged", "valid_forces_rmse": 120.4})
     (line,) = console.file.getvalue().splitlines()
     assert "[bold]staged loss" in line and "forces 120 meV/Å" in line
 
@@ -85,18 +85,18 @@ def test_a_long_line_is_not_broken_and_brackets_are_kept():
 def test_lines_come_after_the_interval(monkeypatch):
     now, console = [0.0], plain()
     monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
-    with TrainingProgress(console, epochs=1000, batches=1, losses=ACTING) as shown:
-        for epoch in range(1, 8):
+    with TrainingProgress(console, steps=1000, losses=ACTING) as shown:
+        for _ in range(7):
             now[0] += 12.0
             shown.step()
-            shown.epoch({**ROW, "epoch": epoch})
-    epochs = [line.split("/")[0] for line in console.file.getvalue().splitlines()]
-    assert epochs == ["epoch 3", "epoch 6"]
+            shown.validation(ROW)
+    told = [line.split("/")[0] for line in console.file.getvalue().splitlines()]
+    assert told == ["step 3", "step 6"]
 
 
 def test_the_bar_goes_with_an_error():
     console = Console(file=io.StringIO(), width=120, force_terminal=True)
-    shown = TrainingProgress(console, epochs=4, batches=2, losses=ACTING)
+    shown = TrainingProgress(console, steps=8, losses=ACTING)
     with pytest.raises(ValueError, match="spoilt"), shown:
         shown.step()
         raise ValueError("spoilt")

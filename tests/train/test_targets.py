@@ -142,7 +142,7 @@ def test_auto_trains_implicitly_where_there_is_no_reference_density(
     assert chosen.mode is Mode.implicit
     number = 4 if lacking == "everywhere" else 2
     assert why == (
-        "training.mode=auto is implicit: direct epochs need REF_multipoles up to l = 1, missing in "
+        "training.mode=auto is implicit: direct steps need REF_multipoles up to l = 1, missing in "
         f"{number} of 4 training structures"
     )
     if lacking == "dipoles":  # charges are a whole density without dipoles

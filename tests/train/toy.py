@@ -1,4 +1,4 @@
-"""A point of a few Gaussians on made-up clusters: an epoch of training in milliseconds."""
+"""A point of a few Gaussians on made-up clusters: a pass over the training set in milliseconds."""
 
 from __future__ import annotations
 
@@ -121,8 +121,10 @@ def taught(data: Dataset) -> Dataset:
 
 
 def run_config(**training: object) -> RunConfig:
-    """Four epochs of batches of two unless told."""
-    options = {"epochs": 4, "batch_size": 2, "learning_rate": 0.02, **training}
+    """Four passes in batches of two, with a validation after each, unless told."""
+    budget = {} if "steps" in training else {"steps": None, "epochs": 4}
+    options = {**budget, "batch_size": 2, "learning_rate": 0.02, "warmup_fraction": 0.5, **training}
+    options.setdefault("validations", options.get("epochs", 4))
     return RunConfig(
         model=ModelConfig(name="toy"),
         system=SystemConfig(name="dimers"),
