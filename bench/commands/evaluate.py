@@ -44,7 +44,7 @@ class Evaluate:
     predictions: str = option("", "extxyz with what was predicted elsewhere")
     system: str = option("", "whose test set is predicted")
     figures: bool = option(True, "draw them, too")
-    predict: bool = option(False, "predict again, with the weights of its best validation", group=RUN)
+    predict: bool = option(False, "predict again, with its best weights", group=RUN)
     file: str = option("", "extxyz with the data sets' keys, instead of its test set", group=RUN)
     device: str = option(
         "cpu", "where the model computes", choices=("cpu", "cuda", "cuda:0"), group=RUN

@@ -40,7 +40,7 @@ def test_every_key_stands_once_with_unit_and_range():
     assert all(cells.count(name) == 1 for name in names)
     (row,) = [line for line in text.splitlines() if line.startswith("| `training.ema_decay`")]
     assert row == (
-        "| `training.ema_decay` | `0.99` | of the weights' running average; zero or more, below 1 |"
+        "| `training.ema_decay` | `0.99` | of the weights' running average, a step; zero or more, below 1 |"
     )
 
 
@@ -58,7 +58,7 @@ def test_every_name_stands_in_its_table(what, names):
 
 
 def test_presets_say_what_they_set():
-    assert "| `quick` |" in MADE["presets"]() and "`training.epochs=80`" in MADE["presets"]()
+    assert "| `quick` |" in MADE["presets"]() and "`training.steps=1040`" in MADE["presets"]()
 
 
 def test_a_page_gets_what_it_asks_for_and_no_more():
