@@ -40,7 +40,8 @@ def test_every_key_stands_once_with_unit_and_range():
     assert all(cells.count(name) == 1 for name in names)
     (row,) = [line for line in text.splitlines() if line.startswith("| `training.ema_decay`")]
     assert row == (
-        "| `training.ema_decay` | `0.99` | of the weights' running average, a step; zero or more, below 1 |"
+        "| `training.ema_decay` | `0.99` | of the weights' running average, a step; "
+        "zero or more, below 1 |"
     )
 
 
