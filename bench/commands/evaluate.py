@@ -11,7 +11,7 @@ from bench.config.key import key as option  # one of the options is called key
 from bench.config.options import call, read_word
 from bench.console import make_console
 from bench.errors import BenchError
-from bench.reference.import_options import ORDERS, ORIGINS
+from bench.reference.import_words import ORDERS, ORIGINS
 from bench.scoring.identity import ALIGNMENTS
 
 if TYPE_CHECKING:

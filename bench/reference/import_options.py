@@ -14,6 +14,7 @@ from bench.errors import BenchError, nearest
 from bench.labels.keys import IDENTITY_KEYS, MULTIPLICITY_KEY, TOTAL_CHARGE_KEY
 from bench.labels.quantities import labels
 from bench.reference.import_units import FILE_UNITS, file_units
+from bench.reference.import_words import ORDERS, ORIGINS
 
 UNITS: dict[str, dict[str, float]] = {
     **{name: file_units(label) for name, label in labels().items()},
@@ -22,8 +23,6 @@ UNITS: dict[str, dict[str, float]] = {
 }
 VIRIAL, VASP = "eV", "kbar_vasp"
 BOUNDARIES = {"bulk": (True, True, True), "slab": (True, True, False), "open": (False,) * 3}
-ORDERS = ("spherical", "cartesian")
-ORIGINS = ("unknown", "centre", "zero", "mass")
 STATE = (TOTAL_CHARGE_KEY, "field", MULTIPLICITY_KEY)
 MAPPED = (*labels(), *STATE, *IDENTITY_KEYS)
 SIGNED = (*labels(), "field", TOTAL_CHARGE_KEY)

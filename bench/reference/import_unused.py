@@ -21,8 +21,9 @@ from bench.labels.keys import (
     TOTAL_CHARGE_KEY,
 )
 from bench.labels.quantities import MULTIPOLES, labels
-from bench.reference.import_options import ORDERS, Stated
+from bench.reference.import_options import Stated
 from bench.reference.import_values import OF_OPEN_AXES, ase_name, find, found_keys
+from bench.reference.import_words import ORDERS
 
 # Names that other programs give to what decides a calculation, and how many numbers it has.
 _STATE = {

@@ -144,7 +144,7 @@ def test_an_unknown_element_leaves_nothing(run, work, capsys):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ([], "run=... is missing"),
+        ([], "one of run=..., calculator=..., predictions=...; found none."),
         (["run=nowhere"], "nowhere is no folder of a run"),
         (["run=nowhere", "system=waters", "file=a.xyz"], "one of them"),
         (["run=results/runs/waters/short_range/abc", "system=watters"], "Did you mean 'waters'?"),
