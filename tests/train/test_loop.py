@@ -439,3 +439,48 @@ def test_shuffling_depends_on_the_seed_alone(tmp_path: Path) -> None:
     assert order(0) == order(0) != order(1)
     assert sorted(i for batch in order(0) for i in batch) == list(range(12))
     assert len(frames(12)) == 12
+
+
+@pytest.mark.parametrize("structures", [2, 7, 12])
+def test_a_budget_of_steps_costs_the_same_whatever_the_data(
+    tmp_path: Path, structures: int
+) -> None:
+    """Nine steps and three validations, the stages with them, from a pass in the middle on."""
+    model = ToyPoint()
+    _, text = train_toy(tmp_path, model, dataset(train=structures), steps=9, validations=3)
+    assert [trains for _, trains in model.calls].count(True) == 9
+    assert [row["step"] for row in rows(tmp_path)] == ["3", "6", "9"]
+    assert [row["mode"] for row in rows(tmp_path)] == ["direct", "implicit", "implicit"]
+    batches = -(-structures // 2)
+    assert [float(row["epoch"]) for row in rows(tmp_path)] == pytest.approx(
+        [3 / batches, 6 / batches, 9 / batches]
+    )
+    assert "training ended after step 9: 9 steps" in text
+
+
+@pytest.mark.parametrize("stop", [0, 3, 4, 7, 8, 9, 12], ids=lambda stop: f"call {stop}")
+def test_a_stop_anywhere_between_validations_changes_nothing(tmp_path: Path, stop: int) -> None:
+    """Validations that fall into the middle of a pass over the training set, too."""
+    options = {"steps": 11, "validations": 4}
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    train_toy(whole, **options)
+    with pytest.raises(Interrupted):
+        train_toy(parts, ToyPoint(interrupt_at=stop), **options)
+    train_toy(parts, **options)
+    assert_same_end(whole, parts)
+    assert [row["step"] for row in rows(whole)] == ["3", "6", "9", "11"]
+
+
+def test_every_structure_is_seen_once_in_a_pass_whatever_the_validations(tmp_path: Path) -> None:
+    seen: list[int] = []
+
+    class Seen(ToyPoint):
+        def forward(self, batch: object, **options: object) -> object:
+            if options.get("training"):
+                seen.extend(batch.index.tolist())
+            return super().forward(batch, **options)
+
+    train_toy(tmp_path, Seen(), steps=12, validations=5)  # three passes of four batches
+    assert len(seen) == 21
+    for first in (0, 7, 14):
+        assert sorted(seen[first : first + 7]) == list(range(7))
