@@ -15,10 +15,17 @@ _FORMULA = re.compile(
 
 
 def on_page_content(content: str, **_: object) -> str:
-    """Formulas become MathML, which browsers show without a script or a network."""
+    """Formulas become MathML, which browsers show without a script or a network.
+
+    Raises:
+        ValueError: one that cannot be shown.
+    """
     return _FORMULA.sub(_mathml, content)
 
 
 def _mathml(found: re.Match[str]) -> str:
     tex = " ".join(html.unescape(found["tex"]).split())
-    return convert(tex, display="block" if found["kind"] == "[" else "inline")
+    made: str = convert(tex, display="block" if found["kind"] == "[" else "inline")
+    if "\\" in made:
+        raise ValueError(f"{tex}: a command that the converter does not know")
+    return made

@@ -1,7 +1,8 @@
 """What pages say of verbs, keys, metrics and names: made from the code when the site is built.
 
 A page asks for it where it stands, ``<!-- made: keys -->``; another word than those of ``MADE``
-stops the build.
+stops the build.  A number within a sentence is ``{{ model.r_max }}``, the default of a key, or
+``{{ bench.module.NAME }}``.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ if TYPE_CHECKING:  # tests of what is made do without it
     from mkdocs.structure.files import Files
 
 DATASETS = Path(__file__).parents[2] / "datasets"
+_NUMBER = re.compile(r"\{\{ (?P<name>[\w.]+) \}\}")
 _ASKED = re.compile(r"^<!-- made: (?P<what>.+?) -->$", re.MULTILINE)
 
 
@@ -43,9 +45,23 @@ def on_page_markdown(markdown: str, **_: object) -> str:
     """The page with what it asks for in the places where it does.
 
     Raises:
-        KeyError: it asks for what nothing here makes.
+        KeyError: it asks for what nothing here makes, or for a key that does not exist.
+        AttributeError: for a number that its module does not have.
     """
-    return _ASKED.sub(lambda asked: MADE[asked["what"]](), markdown)
+    made = _ASKED.sub(lambda asked: MADE[asked["what"]](), markdown)
+    return _NUMBER.sub(lambda asked: f"{number(asked['name']):.12g}", made)
+
+
+def number(name: str) -> float:
+    """The default of a key, or what a module calls so.
+
+    Args:
+        name: such as ``model.r_max`` or ``bench.evaluate.added_charge.NEAR``.
+    """
+    module, _, attribute = name.rpartition(".")
+    if name.startswith("bench."):
+        return float(getattr(import_module(module), attribute))
+    return float({entry.name: entry.value for entry in entries(RunConfig())}[name])
 
 
 def on_files(files: Files, *, config: MkDocsConfig) -> Files:
@@ -204,6 +220,33 @@ def reference_data() -> str:
     return re.sub(r"\[(\w+)\]\(\w+/card\.yaml\)", r"`\1`", text)
 
 
+def point(name: str) -> Callable[[], str]:
+    """The keys and training modes of a model, and what it predicts beside energy and forces."""
+
+    def told() -> str:
+        base = import_module("bench.models.base")  # imports torch
+        kind = import_module("bench.models.registry").point_class(name)
+        options = [key for key in _of_models() if key in kind.options - base.BACKBONE_OPTIONS]
+        modes = ", ".join(f"`{mode.name}`" for mode in kind.modes)
+        predicted = ", ".join(f"`{label}`" for label in sorted(kind.predicts))
+        keys = ", ".join(f"`model.{option}`" for option in options)
+        trained = f"{modes}; recommended: `{kind.recommended.name}`" if modes else ""
+        return "\n".join(
+            [
+                f"- predicts beside energy and forces: {predicted or 'nothing'}",
+                f"- keys beside the [backbone's](../reference/keys.md): {keys or 'none'}",
+                f"- training modes: {trained or 'none, nothing is self-consistent'}",
+            ]
+        )
+
+    return told
+
+
+def _of_models() -> list[str]:
+    """Keys of ``model.*`` in their order."""
+    return [e.name.removeprefix("model.") for e in entries(RunConfig()) if "model." in e.name]
+
+
 MADE: dict[str, Callable[[], str]] = {
     "verbs": verbs,
     "keys": keys,
@@ -216,4 +259,5 @@ MADE: dict[str, Callable[[], str]] = {
     "log columns": log_columns,
     "probes": probes,
     "reference data": reference_data,
+    **{f"point {name}": point(name) for name in choices("model")},
 }

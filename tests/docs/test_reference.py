@@ -62,6 +62,32 @@ def test_presets_say_what_they_set():
     assert "| `quick` |" in MADE["presets"]() and "`training.steps=1040`" in MADE["presets"]()
 
 
+def test_a_model_says_what_it_predicts_and_takes():
+    text = MADE["point scf_levels"]()
+    assert "`fermi_level`" in text and "`model.smearing_width`" in text and "`implicit`" in text
+    assert "`model.r_max`" not in text
+    assert "nothing is self-consistent" in MADE["point short_range"]()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("model.smearing_width", "1.5"),
+        ("bench.evaluate.added_charge.NEAR", "3"),
+        ("bench.density.constants.COULOMB_CONSTANT", "14.3996453535"),
+    ],
+)
+def test_a_number_in_a_sentence_is_the_codes(name, text):
+    assert on_page_markdown(f"about {{{{ {name} }}}} Å") == f"about {text} Å"
+
+
+def test_a_number_that_does_not_exist_stops_the_build():
+    with pytest.raises(KeyError):
+        on_page_markdown("{{ model.r_mux }}")
+    with pytest.raises(AttributeError):
+        on_page_markdown("{{ bench.evaluate.added_charge.FAR }}")
+
+
 def test_a_page_gets_what_it_asks_for_and_no_more():
     page = on_page_markdown("before\n\n<!-- made: systems -->\n\nafter")
     assert page.startswith("before\n\n| `system=` |") and page.endswith("\n\nafter")
