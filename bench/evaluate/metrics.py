@@ -11,6 +11,7 @@ from bench.evaluate.accuracy import accuracy
 from bench.evaluate.charge_states import charge_states
 from bench.evaluate.field_response import field_response
 from bench.evaluate.scf_health import scf_health
+from bench.evaluate.selection import headline
 from bench.runs.records import Evaluation
 
 
@@ -22,11 +23,11 @@ def evaluate(frames: Sequence[ase.Atoms], means: TrainingMeans) -> Evaluation:
             predictions.extxyz.
         means: of the training set.
     """
-    health = scf_health(frames)
+    health, counted = scf_health(frames), headline(frames)
     parts = [
         accuracy(frames, means),
-        field_response(frames, means.field_range),
-        charge_states(frames),
+        field_response(counted, means.field_range),
+        charge_states(counted),
         health,
     ]
     return Evaluation(

@@ -11,7 +11,13 @@ from numpy.typing import NDArray
 
 from bench.data.statistics import FieldRange
 from bench.evaluate.registry import BEYOND
-from bench.labels.keys import APPLIED_FIELD_KEY, CONVERGED_KEY, ELECTRIC_FIELD_KEY, TOTAL_CHARGE_KEY
+from bench.labels.keys import (
+    APPLIED_FIELD_KEY,
+    ASIDE_KEY,
+    CONVERGED_KEY,
+    ELECTRIC_FIELD_KEY,
+    TOTAL_CHARGE_KEY,
+)
 
 SAME_FIELD = 1e-6  # V/Å
 NO_APPLIED_FIELD = 1e-3  # V/Å
@@ -20,6 +26,11 @@ NO_APPLIED_FIELD = 1e-3  # V/Å
 def converged(atoms: ase.Atoms) -> bool:
     """Whether its density converged; True where the point has no density to converge."""
     return bool(atoms.info.get(CONVERGED_KEY, True))
+
+
+def headline(frames: Sequence[ase.Atoms]) -> list[ase.Atoms]:
+    """Those that numbers over all test structures are made of: none that the data set aside."""
+    return [atoms for atoms in frames if not atoms.info.get(ASIDE_KEY, False)]
 
 
 def total_charge(atoms: ase.Atoms) -> int | float:
@@ -68,23 +79,27 @@ def subsets(
 ) -> dict[str, list[int]]:
     """Indices by subset: all, those of the data, by field, per total charge.
 
-    The last ones are there where fields, or charges, differ within the test set.
+    The last ones are there where fields, or charges, differ within the test set.  Structures that
+    the data set aside are in their own subset alone.
 
     Args:
         frames: the test set.
         field_range: as of ``beyond``; None leaves that subset out.
     """
     chosen: dict[str, list[int]] = defaultdict(list)
-    chosen["all"] = list(range(len(frames)))
+    chosen["all"] = [i for i, atoms in enumerate(frames) if not atoms.info.get(ASIDE_KEY, False)]
     for index, atoms in enumerate(frames):
         name = str(atoms.info["subset"])
         chosen["subset=all" if name == "all" else name].append(index)
-    if any(np.any(felt_field(a)) for a in frames):
-        chosen["no_applied_field"] = [i for i, a in enumerate(frames) if without_applied_field(a)]
+    counted = {i: frames[i] for i in chosen["all"]}
+    if any(np.any(felt_field(a)) for a in counted.values()):
+        chosen["no_applied_field"] = [i for i, a in counted.items() if without_applied_field(a)]
         if field_range is not None:
-            outside = beyond(np.stack([felt_field(a) for a in frames]), field_range)
-            chosen[BEYOND] = np.flatnonzero(outside).tolist()
-    charges = [total_charge(a) for a in frames]
-    for charge in sorted(set(charges)) if len(set(charges)) > 1 else []:
-        chosen[charge_name(charge)] = [i for i, q in enumerate(charges) if q == charge]
+            chosen[BEYOND] = [
+                i for i, a in counted.items() if beyond(felt_field(a)[None], field_range)[0]
+            ]
+    charges = {i: total_charge(a) for i, a in counted.items()}
+    several = sorted(set(charges.values()))
+    for charge in several if len(several) > 1 else []:
+        chosen[charge_name(charge)] = [i for i, q in charges.items() if q == charge]
     return dict(chosen)

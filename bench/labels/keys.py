@@ -18,6 +18,7 @@ SPLITS = ("train", "valid", "test")
 APPLIED_FIELD_KEY = "applied_field"  # V/Å, Cartesian, what the calculation was given
 DIPOLE_MASK_KEY = "dipole_mask"  # 1 where the component of the dipole is defined
 MULTIPLICITY_KEY = "multiplicity"
+ASIDE_KEY = "aside"  # true where no number over all test structures counts it, only its subset's
 HIRSHFELD_KEY = "REF_hirshfeld_charges"  # e, of the reference code itself
 MULLIKEN_KEY = "REF_mulliken_charges"  # e
 VACANCY_SITE_KEY = "vacancy_site"  # Å, where the removed atom was

@@ -16,6 +16,7 @@ from bench.density.constants import COULOMB_CONSTANT
 from bench.errors import BenchError
 from bench.labels.keys import (
     APPLIED_FIELD_KEY,
+    ASIDE_KEY,
     DIELECTRIC_KEY,
     DIPOLE_MASK_KEY,
     ELECTRIC_FIELD_KEY,
@@ -97,7 +98,9 @@ def build(store: Store) -> list[Atoms]:
     plan = store.plan()
     labels = {a.info["uid"]: store.read_label(a.info["uid"]) for a in plan if a.info["uid"] in done}
     frames = [labelled_frame(a, labels[a.info["uid"]]) for a in plan if a.info["uid"] in labels]
-    add_dielectric_constants(frames, read_about(store.folder))
+    about = read_about(store.folder)
+    add_dielectric_constants(frames, about)
+    set_aside(frames, about)
     write_frames(store.folder / _STRUCTURES, frames)
     write_yaml(store.folder / "card.yaml", make_card(store, plan, frames, list(labels.values())))
     return frames
@@ -124,6 +127,26 @@ def add_dielectric_constants(frames: Sequence[Atoms], about: dict[str, Any]) -> 
     for atoms in frames:
         if atoms.pbc.all():
             atoms.info[DIELECTRIC_KEY] = constants
+
+
+def set_aside(frames: Sequence[Atoms], about: dict[str, Any]) -> None:
+    """Give structures with a metal, of the trajectories of ``about.yaml``'s ``aside``, its subset.
+
+    A subset whose metal is wrong teaches something of other geometries, but what is measured on it
+    says little of the system: its test structures are in no number but its own.
+
+    Raises:
+        BenchError: not a list of trajectories by subset.
+    """
+    for subset, trajectories in about.get("aside", {}).items():
+        if not isinstance(trajectories, list):
+            raise BenchError(
+                f"about.yaml: aside, {subset}: {trajectories!r}.",
+                "A list of trajectories: aside: {expanded_metal: [pt_w3_s1]}",
+            )
+        for atoms in frames:
+            if atoms.info["trajectory"] in trajectories and is_metal(atoms):
+                atoms.info |= {"subset": subset, ASIDE_KEY: True}
 
 
 def make_card(

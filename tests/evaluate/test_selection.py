@@ -4,6 +4,7 @@ import pytest
 from bench.evaluate.selection import (
     beyond,
     charge_name,
+    headline,
     subsets,
     total_charge,
     without_applied_field,
@@ -44,6 +45,15 @@ def test_subsets_are_indices() -> None:
         "charge=-1": [1, 2],
         "charge=0": [0],
     }
+
+
+def test_what_the_data_set_aside_is_in_its_own_subset_alone() -> None:
+    """Neither among all structures, nor among fields or charges, of which it would make two."""
+    frames = [frame(subset="interface", field=0.1), frame(subset="swollen", charge=1, field=0.1)]
+    frames[1].info["aside"] = True
+    expected = {"all": [0], "interface": [0], "swollen": [1], "no_applied_field": []}
+    assert subsets(frames) == expected
+    assert headline(frames) == frames[:1]
 
 
 def test_neither_fields_nor_charges_make_subsets_where_they_do_not_vary() -> None:

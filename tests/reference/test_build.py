@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 import yaml
+from ase.io import read
 
 from bench.config.schema import SystemConfig
 from bench.data.dataset import load_dataset
@@ -159,6 +160,29 @@ def test_build_makes_a_loadable_dataset_and_counts(tmp_path):
         read.info["REF_energy"]
         == labelled_frame(frames[0], made_up_label(frames[0])).info["REF_energy"]
     )
+
+
+def test_structures_with_a_metal_of_trajectories_set_aside_get_their_subset(tmp_path):
+    water = slab("al0002", "g2", trajectory="t0", subset="water_only")
+    del water[[a.symbol == "Al" for a in water]]
+    store = filled(
+        tmp_path, [slab("al0000", trajectory="t0"), slab("al0001", "g1", trajectory="t1"), water]
+    )
+    (store.folder / "about.yaml").write_text(yaml.safe_dump({**ABOUT, "aside": {"old": ["t0"]}}))
+    build(store)
+    frames = read(store.folder / "structures.extxyz", ":")
+    assert [(a.info["subset"], bool(a.info.get("aside"))) for a in frames] == [
+        ("old", True),
+        ("interface", False),
+        ("water_only", False),
+    ]
+
+
+def test_trajectories_set_aside_are_a_list(tmp_path):
+    store = filled(tmp_path, [slab()])
+    (store.folder / "about.yaml").write_text(yaml.safe_dump({**ABOUT, "aside": {"old": "t0"}}))
+    with pytest.raises(BenchError, match=r"aside, old: 't0'"):
+        build(store)
 
 
 def test_electrons_missed_may_be_unknown(tmp_path):
