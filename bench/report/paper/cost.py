@@ -10,6 +10,7 @@ from bench.runs.collection import METRIC_COLUMNS, Collection
 
 CPU_SECONDS, COST_RATIO, PARAMETERS = "cpu_seconds", "cost_ratio", "parameters"
 BASE = "short_range"
+OUTSIDER = "outsider"  # the preset of models that nobody trained here, and nobody knows the cost of
 # Seconds of two processors, presets or versions of the data say nothing about two models.
 ALIKE = ("system", "data_checksum", "preset", "cpu", "device")
 
@@ -19,15 +20,16 @@ def with_costs(found: Collection) -> Collection:
 
     ``cpu_seconds`` of training and evaluation together; ``cost_ratio``, the same over the mean of
     ``short_range`` on the same kind of machine, data and preset (absent where there is none); and
-    the number of learned ``parameters``.
+    the number of learned ``parameters``.  Models from outside have no cost, only parameters.
     """
     done = found.done
     alike = done[list(ALIKE)].fillna("")
     keys = pd.Series(list(alike.itertuples(index=False, name=None)), index=done.index)
-    base = done["cpu_seconds"].where(done["model"] == BASE).groupby(keys).transform("mean")
+    seconds = done["cpu_seconds"].where(done["preset"] != OUTSIDER)
+    base = seconds.where(done["model"] == BASE).groupby(keys).transform("mean")
     parts = {
-        CPU_SECONDS: (done["cpu_seconds"], "s"),
-        COST_RATIO: (done["cpu_seconds"] / base, "1"),
+        CPU_SECONDS: (seconds, "s"),
+        COST_RATIO: (seconds / base, "1"),
         PARAMETERS: (done["parameters"].astype("float64"), "1"),
     }
     frames = [_rows(name, values, unit) for name, (values, unit) in parts.items()]
@@ -36,6 +38,7 @@ def with_costs(found: Collection) -> Collection:
 
 def _rows(name: str, values: pd.Series[float], unit: str) -> pd.DataFrame:
     known = values.dropna()
-    fixed = {"name": name, "subset": "all", "unit": unit, "n": 1, "better": "lower"}
+    better = "none" if name == PARAMETERS else "lower"
+    fixed = {"name": name, "subset": "all", "unit": unit, "n": 1, "better": better}
     rows = pd.DataFrame({"run": known.index, "value": known.to_numpy(), **fixed})
     return rows.reindex(columns=list(METRIC_COLUMNS)).astype(METRIC_COLUMNS)

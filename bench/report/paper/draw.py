@@ -32,9 +32,18 @@ class Written:
 
 
 @contextmanager
-def plainly_styled() -> Iterator[None]:
-    """The style of all figures; a ``$`` in somebody's name of a model is no mathematics."""
-    with styled(), mpl.rc_context({"text.parse_math": False}):
+def plainly_styled(*, hashsalt: str = "") -> Iterator[None]:
+    """The style of all figures; a ``$`` in somebody's name of a model is no mathematics.
+
+    Args:
+        hashsalt: of names within an SVG, which keeps text as text; the same gives the same file.
+    """
+    with (
+        styled(),
+        mpl.rc_context(
+            {"text.parse_math": False, "svg.fonttype": "none", "svg.hashsalt": hashsalt}
+        ),
+    ):
         yield
 
 

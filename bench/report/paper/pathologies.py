@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-
 import numpy as np
 import pandas as pd
 
@@ -76,12 +74,3 @@ def measurements(scene: Scene) -> pd.DataFrame:
     columns = ["label", "run", "name", "value", "unit", "bar", "material"]
     frame = pd.DataFrame(rows, columns=columns)
     return frame.astype({"value": "float64", "bar": "float64"})
-
-
-def verdicts(scene: Scene, label: str) -> dict[str, list[tuple[str, str]]]:
-    """Probe to verdict and reason of each checked run of an experiment."""
-    found: dict[str, list[tuple[str, str]]] = defaultdict(list)
-    for folder in scene.folders(label):
-        for result in folder.read_probes():
-            found[result["probe"]].append((result["verdict"], result["reason"]))
-    return found

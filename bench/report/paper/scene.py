@@ -13,13 +13,13 @@ import pandas as pd
 
 from bench.errors import BenchError
 from bench.report.groups import interval, summarise
-from bench.report.paper.cost import with_costs
+from bench.report.paper.cost import OUTSIDER, with_costs
 from bench.report.paper.points import PointStyle, styles
 from bench.runs.collection import Collection, changed
 from bench.runs.folder import RunFolder
 
 MODE, SIZE = "training.mode", "system.train_size"
-DATA = ["system", "data_checksum", "preset"]
+DATA = ["system", "data_checksum"]
 
 
 @dataclass(frozen=True)
@@ -125,28 +125,52 @@ def over_seeds(each: pd.DataFrame) -> pd.DataFrame:
 
 
 def scenes(found: Collection) -> list[Scene]:
-    """Every system, version of its data and preset that has a finished run."""
+    """Every system, version of its data and preset that has a finished run.
+
+    Models from outside, which have no preset of ours, stand beside those of every preset.
+    """
     costed = with_costs(found)
     numbers = summarise(costed)
-    done = found.done.copy()
-    settings = {str(run): _settings(Path(str(run))) for run in done.index}
     made = []
-    for key, runs in done.groupby(DATA, sort=True):
-        system, checksum, preset = map(str, key)
-        common = _common([settings[str(run)] for run in runs.index])
-        labels = [
-            _label(str(model), settings[str(run)], common)
-            for run, model in zip(runs.index, runs["model"])
-        ]
-        plain = [_is_plain(settings[str(run)], common) for run in runs.index]
-        runs = runs.assign(label=labels, plain=plain)
-        here = numbers.merge(runs[[*DATA, "model", "changed", "label", "plain"]].drop_duplicates())
-        each = costed.metrics.join(runs[["label", "plain"]], on="run", how="inner")
-        failed = _failed(found, system, preset, set(zip(runs["model"], runs["changed"])))
-        versions = done.loc[done["system"] == system, "data_checksum"].nunique()
-        place = f"{system}/{preset}" if versions == 1 else f"{system}_{checksum[:10]}/{preset}"
-        made.append(Scene(system, preset, checksum, runs, each, here, failed, place))
+    for (system, checksum), runs in found.done.groupby(["system", "data_checksum"], sort=True):
+        versions = found.done.loc[found.done["system"] == system, "data_checksum"].nunique()
+        folder = str(system) if versions == 1 else f"{system}_{str(checksum)[:10]}"
+        presets = sorted(set(runs["preset"]) - {OUTSIDER}) or [OUTSIDER]
+        for preset in presets:
+            here = _labelled(runs[runs["preset"].isin([preset, OUTSIDER])])
+            shared = [*DATA, "preset", "model", "changed", "label", "plain"]
+            made.append(
+                Scene(
+                    system=str(system),
+                    preset=preset,
+                    checksum=str(checksum),
+                    runs=here,
+                    metrics=costed.metrics.join(here[["label", "plain"]], on="run", how="inner"),
+                    numbers=numbers.merge(here[shared].drop_duplicates()),
+                    failed=_failed(found, str(system), preset, here),
+                    place=f"{folder}/{preset}",
+                )
+            )
     return made
+
+
+def _labelled(runs: pd.DataFrame) -> pd.DataFrame:
+    """With the name of each run's experiment, and whether its training is that of the others."""
+    settings = {
+        str(run): _settings(Path(str(run))) if preset != OUTSIDER else {}
+        for run, preset in zip(runs.index, runs["preset"])
+    }
+    ours = [settings[str(run)] for run in runs.index[runs["preset"] != OUTSIDER]]
+    common = _common(ours) if ours else set()
+    own = [
+        {k: v for k, v in settings[str(run)].items() if (k, v) not in common} for run in runs.index
+    ]
+    labels = [
+        " ".join([str(model), *(f"{key.split('.')[-1]}={value}" for key, value in found.items())])
+        for model, found in zip(runs["model"], own)
+    ]
+    plain = [all(key.startswith("model.") for key in found) for found in own]
+    return runs.assign(label=labels, plain=plain)
 
 
 def _ordered(runs: pd.DataFrame) -> dict[str, str]:
@@ -166,34 +190,16 @@ def _common(settings: list[dict[str, str]]) -> set[tuple[str, str]]:
     return first.intersection(*others)
 
 
-def _label(model: str, settings: dict[str, str], common: set[tuple[str, str]]) -> str:
-    own = [
-        f"{key.split('.')[-1]}={value}"
-        for key, value in settings.items()
-        if (key, value) not in common
-    ]
-    return " ".join([model, *own])
-
-
-def _is_plain(settings: dict[str, str], common: set[tuple[str, str]]) -> bool:
-    return all(
-        key.startswith("model.") for key, value in settings.items() if (key, value) not in common
-    )
-
-
-def _failed(
-    found: Collection, system: str, preset: str, done: set[tuple[Any, Any]]
-) -> dict[str, str]:
+def _failed(found: Collection, system: str, preset: str, done: pd.DataFrame) -> dict[str, str]:
     """Experiments none of whose seeds has ended well."""
-    runs = found.runs
-    others = runs[(runs["system"] == system) & (runs["preset"] == preset)]
+    ended = set(zip(done["model"], done["changed"]))
+    runs = found.runs[(found.runs["system"] == system) & (found.runs["preset"] == preset)]
     failed: dict[str, str] = {}
-    for row in others[["model", "changed", "status", "reason"]].fillna("").to_dict("records"):
+    for row in runs[["model", "changed", "status", "reason"]].fillna("").to_dict("records"):
         experiment, status = (row["model"], row["changed"]), row["status"]
-        if experiment not in done and status not in ("done", "duplicate"):
-            label = " ".join(filter(None, experiment))
+        if experiment not in ended and status not in ("done", "duplicate"):
             reason = f"{status}: {row['reason']}" if row["reason"] else str(status)
-            failed.setdefault(label, reason)
+            failed.setdefault(" ".join(filter(None, experiment)), reason)
     return failed
 
 

@@ -67,7 +67,8 @@ def modes(scene: Scene) -> pd.DataFrame:
                 continue
             trained, consistent = (log.columns[key][-1] for key in ("train_loss", "valid_loss"))
             rows.append((label, model, _trained_in(log.mode), trained, consistent))
-    return pd.DataFrame(rows, columns=["label", "model", "mode", "trained", "consistent"])
+    found = pd.DataFrame(rows, columns=["label", "model", "mode", "trained", "consistent"])
+    return found[found["mode"].isin(ORDER)]
 
 
 def _trained_in(epochs: Sequence[str]) -> str:
