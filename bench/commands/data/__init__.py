@@ -9,6 +9,7 @@ from bench.verbs import Verb, dispatch
 _HERE = "bench.commands.data"
 VERBS = {
     "import": Verb(f"{_HERE}.import_file", "a system from an extxyz file of your own"),
+    "export": Verb(f"{_HERE}.export", "the splits of a system as files, for codes elsewhere"),
     "audit": Verb(f"{_HERE}.audit", "counts, ranges, leakage, sum rules, outliers of a system"),
     "sample slab": Verb(f"{_HERE}.sample_slab", "geometries of a metal with water, to be labelled"),
     "sample vacancy": Verb(
