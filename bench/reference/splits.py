@@ -44,5 +44,7 @@ def _with_names(atoms: ase.Atoms) -> ase.Atoms:
     if MULTIPLICITY_KEY in copy.info:
         copy.info[SPIN_KEY] = copy.info[MULTIPLICITY_KEY]
     if MULTIPOLES.reference_key in copy.arrays:
-        copy.arrays[CHARGES_KEY] = copy.arrays[MULTIPOLES.reference_key].reshape(len(copy), -1)[:, 0]
+        copy.arrays[CHARGES_KEY] = copy.arrays[MULTIPOLES.reference_key].reshape(len(copy), -1)[
+            :, 0
+        ]
     return copy

@@ -1,6 +1,8 @@
 """The examples do what their pages tell to type, from the first command to the last."""
 
 import csv
+import logging
+import re
 import runpy
 import shutil
 import sys
@@ -12,6 +14,7 @@ import torch
 from ase.io import read, write
 
 from bench.cli import main
+from bench.runs.folder import run_folders
 from bench.testing.frames import cluster, slab
 from bench.testing.small import build, small_config
 from tests.docs.commands import ROOT, commands
@@ -75,3 +78,50 @@ def test_a_model_without_a_fermi_level_is_refused(md, tmp_path):
         md["main"](
             [str(run), "--structure", str(tmp_path / "first.xyz"), "--out", str(tmp_path / "md")]
         )
+
+
+@pytest.fixture
+def mace(monkeypatch):
+    """Does a command of mace-torch's, trains on a few structures for one epoch, leaves no trace."""
+    dtype, root = torch.get_default_dtype(), logging.getLogger()
+    handlers, level = [*root.handlers], root.level
+    monkeypatch.setenv("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "1")  # which mace itself would set
+
+    def do(words):
+        module = {"mace_run_train": "run_train", "mace_eval_configs": "eval_configs"}[words[0]]
+        few = {"train": 4, "valid": 1} if module == "run_train" else {}
+        for split, count in few.items():
+            path = Path("splits") / f"{split}.extxyz"
+            write(path, read(path, f"-{count}:"), format="extxyz")
+        arguments = [re.sub("(?<=^--max_num_epochs=).*", "1", word) for word in words[1:]]
+        monkeypatch.setattr(sys, "argv", [module, *arguments])
+        runpy.run_module(f"mace.cli.{module}", run_name="__main__")
+
+    yield do
+    torch.set_default_dtype(dtype)
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def test_models_of_mace_torchs_own_trainer_are_scored(tmp_path, monkeypatch, capsys, mace):
+    """Both ways give the numbers of one model; energies come back as they were trained."""
+    folder = EXAMPLES / "score_your_calculator"
+    shutil.copy(folder / "springs.py", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("bench.report.figures.draw_figures", lambda folder: None)
+    for words in commands(folder / "README.md"):
+        if words[0].startswith("mace_"):
+            mace(words)
+        else:
+            typed(words, monkeypatch)
+    said = capsys.readouterr().out
+    assert "warning: the electric field makes no difference" in said
+    runs = {f.path.parent.name: f for f in run_folders(tmp_path / "results")}
+    assert runs.keys() == {"tiny_mace", "springs", "tiny_mace_elsewhere"}
+    frames = {name: folder.read_predictions() for name, folder in runs.items()}
+    for one, other in zip(frames["tiny_mace"], frames["tiny_mace_elsewhere"], strict=True):
+        assert one.info["uid"] == other.info["uid"]
+        np.testing.assert_allclose(
+            one.arrays["PRED_forces"], other.arrays["PRED_forces"], atol=1e-7
+        )
+    assert "PRED_dipole" in frames["springs"][0].info
