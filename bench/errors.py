@@ -21,6 +21,10 @@ class BenchError(Exception):
         self.mend = mend
 
 
+class Busy(BenchError):
+    """Another process writes what was asked for."""
+
+
 class RunFailed(Exception):
     """A run that ended without numbers, through no mistake of the user's: exit code 1.
 

@@ -69,7 +69,9 @@ def compute(
     dataset = load_dataset(config.system, seed=config.seed)
     console.print("\n".join(dataset.summary()))
     model = build_model(config, dataset)
-    with recording(folder):
+    with recording(folder) as needed:
+        if not needed:
+            return
         folder.write_config(config)
         folder.write_facts(model.facts)
         with (

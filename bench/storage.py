@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from bench.errors import BenchError
+from bench.errors import BenchError, Busy
 
 if TYPE_CHECKING:
     import ase
@@ -114,7 +114,8 @@ def locked(folder: Path, *, mend: str = WAIT) -> Iterator[None]:
         mend: what to do where another process is there.
 
     Raises:
-        BenchError: another process holds the lock, or the file system knows none.
+        Busy: another process holds the lock.
+        BenchError: the file system knows no locks.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / LOCK).open("a+") as lock:
@@ -143,9 +144,7 @@ def _acquire(descriptor: int, folder: Path, mend: str) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         owner = (folder / LOCK).read_text().strip()
-        raise BenchError(
-            f"{folder} is being written by another process (pid {owner}).", mend
-        ) from None
+        raise Busy(f"{folder} is being written by another process (pid {owner}).", mend) from None
     except OSError as error:
         raise BenchError(
             f"{folder}: this file system cannot lock files ({error.strerror}).",

@@ -160,9 +160,7 @@ def test_unwritable_results_folder(elsewhere, capsys):
     assert f"{blocker} is not a folder" in message and "results_dir=FOLDER" in message
 
 
-@pytest.mark.parametrize(
-    ("launcher", "extra"), [("slurm", "slurm"), ("submitit_local", "slurm"), ("ray", "ray")]
-)
+@pytest.mark.parametrize(("launcher", "extra"), [("slurm", "slurm"), ("submitit_local", "slurm")])
 def test_a_launcher_that_is_not_installed(launcher, extra, elsewhere, capsys, monkeypatch):
     monkeypatch.setattr("bench.config.compose.find_spec", lambda name: None)
     message = refused(["run", "-m", f"hydra/launcher={launcher}"], capsys)

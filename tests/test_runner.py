@@ -1,6 +1,7 @@
 """A run from start to end, with small stand-ins for the rooms that compute."""
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -261,3 +262,40 @@ def test_a_multirun_goes_on_after_a_failure_and_reports_it(rooms, tmp_path, caps
     done = [RunFolder(p.parent).status for p in sorted(tmp_path.rglob("status.json"))]
     assert done == [Status.done, Status.failed, Status.done]
     assert "ValueError: odd" in capsys.readouterr().err
+
+
+def sweep_in_child(words, training, rooms):
+    """A second process that sweeps; gives its pid."""
+    if pid := os.fork():
+        return pid
+    rooms.training = training
+    os._exit(main(words))
+
+
+def ended(pid):
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def test_two_sweeps_over_the_same_runs_share_the_work(rooms, tmp_path, capfd, monkeypatch):
+    """The first holds seed 0 until the second has passed over it and computed seed 1."""
+    monkeypatch.setattr("bench.runs.sweep.dataset_checksum", runner.dataset_checksum)
+    begun, go_on = os.pipe(), os.pipe()
+
+    def hold(files):
+        os.close(go_on[1])  # should this test end early, reading does so, too
+        os.write(begun[1], b"!")
+        os.read(go_on[0], 1)
+
+    words = ["run", "-m", *command(tmp_path, "seed=0,1")[1:]]
+    first = sweep_in_child(words, hold, rooms)
+    os.read(begun[0], 1)
+    second = sweep_in_child(words, lambda files: None, rooms)
+    assert ended(second) == 1  # one run is not done yet
+    said = capfd.readouterr()
+    assert "passed over: " in said.err and "2 cells: 1 running, 1 done" in said.out
+    os.write(go_on[1], b"!")
+    assert ended(first) == 0
+    said = capfd.readouterr()
+    assert said.err == "" and "2 cells: 2 done" in said.out
+    third = sweep_in_child(words, lambda files: os._exit(9), rooms)  # trains nothing
+    assert ended(third) == 0 and "2 cells: 2 found" in capfd.readouterr().out

@@ -6,9 +6,10 @@ import os
 import shlex
 import sys
 import textwrap
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import hydra
@@ -31,7 +32,7 @@ from bench.config.key import entries
 from bench.config.schema import RunConfig
 from bench.config.words import as_typed
 from bench.console import make_console
-from bench.errors import BenchError, RunFailed, nearest, system_error
+from bench.errors import BenchError, Busy, RunFailed, nearest, system_error
 from bench.paths import shipped
 from bench.verbs import HELP
 
@@ -43,6 +44,7 @@ Train one model on one system, evaluate it, write a results folder.
   bench run model=scf_qeq system=pt_water          one run with preset=quick
   bench run training.steps=500 model.r_max=6.0     change any key of the list below
   bench run -m model=short_range,scf_qeq seed=0,1  every combination, one after the other
+  bench run -m hydra/launcher=local seed=0,1,2     several at a time, a core each
   bench run --cfg job                              only print the configuration
 
 Interrupted runs resume with the same command; finished ones are found, not repeated. The command
@@ -71,9 +73,11 @@ class Jobs:
     """The function that Hydra calls for each run; in this process it keeps the exit codes.
 
     Hydra shows an exception of a job in its own way, so that here they become exit codes; jobs
-    on other machines raise, and the launcher reports them.
+    in other processes tell it where they are and raise, so that the launcher knows, too. A sweep
+    passes over what another process computes.
     """
 
+    sweeps: bool = False
     pid: int = field(default_factory=os.getpid)
     codes: list[int] = field(default_factory=list)
     refused: dict[int, str] = field(default_factory=dict)  # reasons by place in the sweep
@@ -86,9 +90,12 @@ class Jobs:
             run(typed(config), asked=_losses_typed())
             self.codes.append(0)
         except (BenchError, RunFailed, OSError) as error:
+            if self.sweeps and isinstance(error, Busy):
+                self._end(error.problem, "passed over", 0)
+                return
+            self.note(error)
             if os.getpid() != self.pid:
                 raise
-            self.note(error)
 
     def note(self, error: BenchError | RunFailed | OSError) -> None:
         """Say what went wrong and keep its exit code."""
@@ -97,8 +104,11 @@ class Jobs:
             told, code = system_error(error)
             if not told:
                 raise error
-        print(f"error: {told}", file=sys.stderr)
-        self.refused[len(self.codes)] = getattr(error, "reason", told)
+        self._end(told, "error", code, getattr(error, "reason", told))
+
+    def _end(self, told: str, what: str, code: int, reason: str = "") -> None:
+        print(f"{what}: {told}", file=sys.stderr)
+        self.refused[len(self.codes)] = reason or told
         self.codes.append(code)
 
 
@@ -122,9 +132,9 @@ def main(argv: list[str]) -> int:
         return 0
     _check(overrides)
     register_schema()
-    jobs, sweeps = Jobs(), not {"-m", "--multirun"}.isdisjoint(options)
-    with _told(overrides, jobs) if sweeps else nullcontext():
-        return _run(argv, options, as_typed(overrides, sweeps=sweeps), jobs)
+    jobs = Jobs(sweeps=not {"-m", "--multirun"}.isdisjoint(options))
+    run = partial(_run, argv, options, as_typed(overrides, sweeps=jobs.sweeps), jobs)
+    return _told(overrides, jobs, run) if jobs.sweeps else run()
 
 
 def _run(argv: Sequence[str], options: list[str], overrides: list[str], jobs: Jobs) -> int:
@@ -143,14 +153,16 @@ def _run(argv: Sequence[str], options: list[str], overrides: list[str], jobs: Jo
     return max(jobs.codes, default=0)
 
 
-@contextmanager
-def _told(overrides: Sequence[str], jobs: Jobs) -> Iterator[None]:
-    """However a sweep ends, its last lines say what has become of each run."""
-    from bench.runs.sweep import cells, sweep_table
+def _told(overrides: Sequence[str], jobs: Jobs, run: Callable[[], int]) -> int:
+    """However a sweep ends, its last lines say what has become of each run.
+
+    Its exit code is 1, too, where a run is not done, whoever computes it.
+    """
+    from bench.runs.sweep import cells, sweep_table, unfinished
 
     all_cells = cells(overrides)
     try:
-        yield
+        return max(run(), int(unfinished(all_cells)))
     finally:
         make_console().print(sweep_table(all_cells, jobs.refused))
 

@@ -38,7 +38,6 @@ _LAUNCHERS = {
     "slurm": ("slurm", "hydra_submitit_launcher"),
     "submitit_slurm": ("slurm", "hydra_submitit_launcher"),
     "submitit_local": ("slurm", "hydra_submitit_launcher"),
-    "ray": ("ray", "hydra_ray_launcher"),
 }
 
 

@@ -12,18 +12,24 @@ from bench.signals import Interrupted, terminate_as_interrupt
 
 
 @contextmanager
-def recording(folder: RunFolder) -> Iterator[None]:
+def recording(folder: RunFolder) -> Iterator[bool]:
     """Hold the lock and write the status, whatever ends the block.
 
+    Gives whether there is anything left to do: another process may have done it since one looked.
+
     Raises:
+        Busy: another process computes the run.
         KeyboardInterrupt: after Ctrl-C or SIGTERM.
         BenchError: the user's mistake.
         RunFailed: as it was raised in the block, or for any other error, whose traceback is kept.
     """
     with folder.locked(), terminate_as_interrupt():
+        if folder.status is Status.done:
+            yield False
+            return
         folder.write_status(Status.running)
         try:
-            yield
+            yield True
         except (KeyboardInterrupt, Interrupted) as error:
             _end(folder, Status.interrupted, str(error) or "interrupted")
             raise KeyboardInterrupt(str(error)) from error

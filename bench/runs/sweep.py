@@ -73,6 +73,12 @@ def _cell(words: Sequence[str], swept: Sequence[str]) -> Cell:
         return Cell(settings, None, None)
 
 
+def unfinished(all_cells: Sequence[Cell]) -> bool:
+    """Whether some run has begun, here or elsewhere, and is not done."""
+    found = [cell.folder.status for cell in all_cells if cell.folder]
+    return any(status not in (None, Status.done) for status in found)
+
+
 def sweep_table(all_cells: Sequence[Cell], refused: Mapping[int, str]) -> Table:
     """A row for each cell, and how many ended how.
 

@@ -12,7 +12,7 @@ from bench import runner
 from bench.commands.run import Jobs, main
 from bench.config.compose import compose
 from bench.config.schema import RunConfig
-from bench.errors import BenchError, RunFailed
+from bench.errors import BenchError, Busy, RunFailed
 
 WRONG = BenchError("no such data", "bench data import")
 FAILED = RunFailed("ValueError: odd")
@@ -163,7 +163,27 @@ def test_errors_are_codes_here_and_errors_elsewhere(runs, capsys, error, code):
     assert capsys.readouterr().err == f"error: {error}\n"
     with pytest.raises(type(error)):
         elsewhere(job(1))
-    assert elsewhere.codes == [] and capsys.readouterr().err == ""
+    assert capsys.readouterr().err == f"error: {error}\n"  # in that process's own output
+
+
+def test_a_sweep_passes_over_what_another_process_computes(runs, capsys):
+    runs.errors[0] = Busy("x is being written by another process (pid 7).", "Wait")
+    assert main(["-m", "seed=0,1", "hydra.sweep.dir=sweep"]) == 0
+    assert [config.seed for config in runs.seen] == [0, 1]
+    assert capsys.readouterr().err == f"passed over: {runs.errors[0].problem}\n"
+    assert main(["seed=0"]) == 2  # no sweep: nothing was done
+
+
+def test_local_runs_have_a_thread_each(runs, monkeypatch):
+    """With one job joblib stays in this process, where the stand-in is."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "8")
+    threads = []
+    monkeypatch.setattr(
+        runner, "run", lambda config, asked: threads.append(os.environ["OMP_NUM_THREADS"])
+    )
+    words = ["-m", "hydra/launcher=local", "hydra.launcher.n_jobs=1", "seed=0,1"]
+    assert main([*words, "hydra.sweep.dir=sweep"]) == 0
+    assert threads == ["1", "1"] and os.environ["OMP_NUM_THREADS"] == "8"
 
 
 def test_a_full_disk_ends_a_job_and_not_the_sweep(runs, capsys):

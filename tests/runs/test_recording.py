@@ -29,6 +29,15 @@ def test_a_run_is_running_and_then_done(folder):
     assert set(content) == {"status", "reason", "updated"}
 
 
+def test_what_another_process_has_finished_meanwhile_is_left_alone(folder):
+    with recording(folder) as needed:
+        assert needed
+    before = (folder.path / "status.json").read_bytes()
+    with recording(folder) as needed:
+        assert not needed and folder.status is Status.done
+    assert (folder.path / "status.json").read_bytes() == before
+
+
 @pytest.mark.parametrize(
     ("error", "raised", "status", "reason"),
     [
