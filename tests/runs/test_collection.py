@@ -125,12 +125,12 @@ def test_model_and_preset_alone_change_nothing(overrides):
 
 
 def test_changed_settings_are_named_as_one_types_them():
-    overrides = ["training.loss.forces=3.0", "training.epochs=7", "model.radial_mlp=[8]"]
+    overrides = ["training.loss.forces=3.0", "training.steps=7", "model.radial_mlp=[8]"]
     overrides += ["dtype=float64", "system.train_size=20"]
     config = compose(["model=polar", "preset=smoke", *overrides])
     expected = {
         "model.radial_mlp": [8],
-        "training.epochs": 7,
+        "training.steps": 7,
         "training.loss.forces": 3.0,
         "system.train_size": 20,
         "dtype": "float64",
