@@ -69,7 +69,7 @@ def _progress(path: Path, row: pd.Series[Any]) -> str:
     try:
         training = folder.read_plain_config()["training"]
         unit = "step" if training.get("steps") else "epoch"
-        written = folder.training_files.log.is_file()
+        written = folder.log.is_file()
         done = folder.read_log().columns[unit][-1] if written else 0
         return f"{done:g}/{training[f'{unit}s']} {unit}s"
     except (BenchError, KeyError):

@@ -172,14 +172,19 @@ class RunFolder:
         return TrainingFiles(
             last=checkpoints / "last.pt",
             best=checkpoints / "best.pt",
-            log=self.path / "training_log.csv",
+            log=self.log,
         )
+
+    @property
+    def log(self) -> Path:
+        """Where losses and errors by step are; unlike ``training_files`` asks for no torch."""
+        return self.path / "training_log.csv"
 
     def read_log(self) -> TrainingLog:
         """Losses and errors by step."""
         from bench.train.log import read_log
 
-        return read_log(self.training_files.log)
+        return read_log(self.log)
 
     def read_predictions(self) -> list[ase.Atoms]:
         """The test set with reference and predicted labels."""

@@ -42,7 +42,7 @@ def draw(scene: Scene) -> Drawing:
         _draw_errors(axes, scene, table, name, text)
     legend_below(figure, [first])
     says = [
-        "Left: loss of the last epoch as the mode trains it (direct: one update at the reference "
+        "Left: last loss as the mode trains it (direct: one update at the reference "
         "density; unrolled: after its steps; implicit and staged: converged; training set) against "
         "the loss at self-consistency (validation set, always converged densities), in units of "
         "how labels vary. Above the diagonal lies what training does not see.",
@@ -71,9 +71,9 @@ def modes(scene: Scene) -> pd.DataFrame:
     return found[found["mode"].isin(ORDER)]
 
 
-def _trained_in(epochs: Sequence[str]) -> str:
-    """The mode of a log's epochs, which also says what ``auto`` was."""
-    found = set(epochs)
+def _trained_in(rows: Sequence[str]) -> str:
+    """The mode of a log's rows, which also says what ``auto`` was."""
+    found = set(rows)
     return "staged" if len(found) > 1 else found.pop()
 
 

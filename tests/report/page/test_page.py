@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import subprocess
+import sys
 from base64 import b64decode, b64encode
 from collections import Counter
 from html.parser import HTMLParser
@@ -14,6 +16,9 @@ from bench.report.page.board import boards, number, unreadable
 from bench.report.page.details import details
 from bench.runs.collection import collect
 from bench.runs.folder import RunFolder, Status
+from bench.storage import write_csv
+from bench.train.log import lines
+from tests.report.conftest import epoch_row
 from tests.report.page.conftest import HOSTILE
 from tests.report.paper.made import run
 from tests.runs.test_collection import write_run
@@ -198,6 +203,22 @@ def test_runs_of_unknown_system_are_told(tmp_path):
 )
 def test_numbers_are_short(value, text):
     assert number(value) == text
+
+
+def test_pages_figures_and_status_are_made_without_torch(tmp_path):
+    """Runs are read, no model: that is seconds less of a start, and works where torch does not."""
+    folder = run(tmp_path, "scf_qeq", {"forces_rmse": 1.0})
+    write_csv(folder.log, lines([epoch_row(k) for k in range(3)]))
+    write_run(tmp_path, "x", "seed=1", status=Status.interrupted)
+    code = (
+        "import sys; from bench.cli import main; place, out = sys.argv[1:]\n"
+        "assert main(['status', place]) == 0\n"
+        "assert main(['figures', 'design_space', f'runs={place}', f'out={out}/figures']) == 0\n"
+        "assert main(['report', place, f'out={out}/report.html']) == 0\n"
+        "assert not {'torch', 'mace'} & set(sys.modules)\n"
+    )
+    words = [sys.executable, "-c", code, str(tmp_path), str(tmp_path / "out")]
+    subprocess.run(words, check=True, capture_output=True)
 
 
 def test_a_page_of_no_run_is_refused(tmp_path, capsys):
