@@ -211,7 +211,7 @@ class LossWeights:
     predicts the mean pays each weight, whatever the system.
     """
 
-    charge_difference: float = key(1.0, CHARGE_DIFFERENCE.text, least=0)
+    charge_difference: float = key(3.0, CHARGE_DIFFERENCE.text, least=0)
     stability: float = key(0.0, "response eigenvalues above the stable range", least=0)
 
 

@@ -153,7 +153,7 @@ ENERGY = Quantity(
     predicted_with="energy",
     mean=Mean.baseline,
     extensive=True,
-    weight=10.0,
+    weight=1.0,
 )
 FORCES = Quantity(
     "forces",
