@@ -26,7 +26,7 @@ from bench.evaluate.registry import TIME_PER_ATOM
 from bench.labels.keys import BASELINE_KEY, CHARGE_BLIND_KEY
 from bench.labels.quantities import labels
 from bench.labels.stored import can_have, is_stated, stored
-from bench.runs.folder import RunFolder, Status
+from bench.runs.folder import RunFolder, Status, run_folders
 from bench.runs.identity import Identity, canonical
 from bench.runs.provenance import session
 from bench.runs.recording import recording
@@ -100,11 +100,13 @@ def outsider(
         )
     if label in choices("model"):
         raise BenchError(f"name={label} is a model of bench run.", "Take another name.")
+    device = str(how.get("arg", {}).get("device", ""))  # what most factories call it
     config = RunConfig(
         model=ModelConfig(name=label),
         system=compose([f"system={system}"]).system,
         preset=PRESET,
         seed=seed,
+        device=device if re.fullmatch(r"cuda(:\d+)?", device) else "cpu",
         results_dir=results_dir,
     )
     data = load_dataset(config.system)
@@ -126,12 +128,13 @@ def score(one: Outsider, predict: Callable[[Dataset], Predicted], console: Conso
         The folder.
 
     Raises:
-        BenchError: of the predictions; the folder says why.
+        BenchError: the name belongs to something else; of the predictions, and the folder says why.
     """
     folder = one.folder
     if folder.status is Status.done:
         console.print("This has been scored already; nothing is repeated.")
         return folder
+    _refuse_taken_name(one)
     with recording(folder):
         folder.write_config(one.config)
         with session(folder, one.identity, one.config, None) as this:
@@ -146,6 +149,20 @@ def score(one: Outsider, predict: Callable[[Dataset], Predicted], console: Conso
             _write(folder, one, predicted, this.run())
     console.print("\n".join(notes))
     return folder
+
+
+def _refuse_taken_name(one: Outsider) -> None:
+    """Tables take runs of one name and seed for one model."""
+    name, seed = one.config.model.name, one.config.seed
+    for other in run_folders(one.folder.path.parent):
+        if other.status is Status.done and other.read_plain_config().get("seed") == seed:
+            stated = other.read_provenance().get("outsider", {})
+            differ = [key for key, value in one.how.items() if stated.get(key) != value]
+            told = f"with another {', '.join(differ)}" if differ else "with other code or weights"
+            raise BenchError(
+                f"name={name} seed={seed} has been scored {told}: {other.path}.",
+                "Take another name, or another seed for another training; or remove that folder.",
+            )
 
 
 def _complete(one: Outsider, predicted: Predicted) -> list[str]:

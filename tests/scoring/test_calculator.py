@@ -121,17 +121,25 @@ def test_a_finished_one_is_found_and_other_arguments_are_another(work, capsys):
     before = made.stat().st_mtime_ns
     assert evaluate() == 0
     assert "scored already" in capsys.readouterr().out and made.stat().st_mtime_ns == before
-    assert evaluate("arg.unknown=7") == 0
+    assert evaluate("arg.unknown=7") == 2
+    told = capsys.readouterr().err
+    assert "name=springs seed=0 has been scored with another arg: results/runs/waters" in told
+    assert evaluate("arg.unknown=7", "seed=1") == 0
     assert len(list(work.glob("results/runs/waters/springs/*/status.json"))) == 2
 
 
-def test_weights_that_have_changed_are_another_run(work):
+def test_weights_that_have_changed_are_another_run(work, capsys):
     (work / "weights").write_text("1")
     words = ["calculator=tests.scoring.test_calculator:weighted", "arg.path=weights"]
     assert evaluate(*words) == 0
     (work / "weights").write_text("2")
-    assert evaluate(*words) == 0
-    assert len(list(work.glob("results/runs/waters/springs/*/status.json"))) == 2
+    assert evaluate(*words) == 2
+    assert "has been scored with other code or weights" in capsys.readouterr().err
+    assert evaluate(*words, "name=retrained") == 0
+    assert [path.name for path in sorted(work.glob("results/runs/waters/*"))] == [
+        "retrained",
+        "springs",
+    ]
 
 
 def weighted(path):
