@@ -1,4 +1,4 @@
-"""``bench export``: a trained point as one file."""
+"""``bench export``: a trained point as one file, or as a model of mace-torch's."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ from bench.config.options import call
 class Export:
     """A trained point as one file for BenchCalculator.from_file: safetensors, no pickle.
 
-    It needs neither the data set nor the run's folder.
+    It needs neither the data set nor the run's folder. format=mace writes a short_range for
+    mace-torch: the state dict of its ScaleShiftMACE, and the constructor's arguments as JSON.
     """
 
     run: str = key(MISSING, "folder of a trained run")
     out: str = key("", "file to write; empty: MODEL-RUNID.safetensors here")
+    format: str = key("point", "for whom", choices=("point", "mace"))
 
 
 def main(argv: Sequence[str]) -> int:
@@ -36,6 +38,13 @@ def show(options: Export) -> int:
 
     folder = RunFolder(Path(options.run))
     config = folder.read_config()
-    name = f"{config.model.name}-{folder.path.resolve().name}.safetensors"
-    print(write_point(load_model(folder.path), config, Path(options.out or name)))
+    end = "-mace" if options.format == "mace" else ""
+    name = f"{config.model.name}-{folder.path.resolve().name}{end}.safetensors"
+    model, out = load_model(folder.path), Path(options.out or name)
+    if options.format == "mace":
+        from bench.inference.mace_export import write_mace
+
+        print("\n".join(map(str, write_mace(model, out))))
+    else:
+        print(write_point(model, config, out))
     return 0

@@ -15,10 +15,10 @@ from torch import Tensor, nn
 from bench.backbone.model import random_stream
 from bench.config.compose import compose
 from bench.data.batch import Batch
+from bench.inference.mace_torch import build_mace, mace_arguments
 from bench.models.base import BACKBONE_OPTIONS, Point, build_point
 from bench.models.prediction import Prediction
 from bench.models.registry import class_of
-from bench.speed.mace_torch import build_mace, mace_arguments
 from bench.speed.options import VARIANTS
 from bench.speed.timing import Step
 from bench.speed.workload import Workload

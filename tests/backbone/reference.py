@@ -9,8 +9,8 @@ from torch import Tensor
 from bench.backbone.model import Backbone, random_stream
 from bench.config.schema import ModelConfig
 from bench.data.batch import Batch
+from bench.inference.mace_torch import build_mace
 from bench.models.facts import TrainingFacts
-from bench.speed.mace_torch import build_mace
 
 
 def ours_alone(config: ModelConfig, facts: TrainingFacts) -> Backbone:

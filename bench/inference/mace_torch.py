@@ -1,4 +1,4 @@
-"""mace-torch's own model on the backbone of a configuration: what ours is measured against."""
+"""mace-torch's own model on the backbone of a configuration: to measure against, and to export."""
 
 from __future__ import annotations
 
