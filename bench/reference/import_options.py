@@ -25,6 +25,8 @@ VIRIAL, VASP = "eV", "kbar_vasp"
 BOUNDARIES = {"bulk": (True, True, True), "slab": (True, True, False), "open": (False,) * 3}
 STATE = (TOTAL_CHARGE_KEY, "field", MULTIPLICITY_KEY)
 MAPPED = (*labels(), *STATE, *IDENTITY_KEYS)
+NEEDED = ("energy", "forces")  # unless the user says that a file has none
+OPTIONAL = ("forces",)
 SIGNED = (*labels(), "field", TOTAL_CHARGE_KEY)
 # Hydra reads these words as no name on the command line of `bench run system=`.
 _NO_NAMES = ("null", "none", "true", "false", "nan", "inf")
@@ -49,6 +51,7 @@ class Import:
     map: dict[str, str] = key({}, f"the file's key of {', '.join(MAPPED)}")
     unit: dict[str, str] = key({}, "; ".join(f"{k}: {', '.join(v)}" for k, v in UNITS.items()))
     sign: dict[str, float] = key({}, f"-1 turns one of {', '.join(SIGNED)}")
+    without: list[str] = key([], "what no structure has", choices=OPTIONAL, optional=True)
     multipoles_order: str = key(
         "spherical", "spherical: (q, d_y, d_z, d_x); cartesian: (q, d_x, d_y, d_z)", choices=ORDERS
     )
@@ -79,6 +82,7 @@ class Stated:
         cartesian: whether the file's multipoles are (q, d_x, d_y, d_z) instead of ours.
         virial: whether the stress is in eV and to be divided by the volume.
         vasp: whether six numbers of a stress are in VASP's order.
+        without: labels that the file is said not to have.
         values: values that the user gave for all structures: total_charge (e), field (V/Å along z).
     """
 
@@ -91,6 +95,7 @@ class Stated:
     vasp: bool = False
     origin: str = "unknown"
     signs: dict[str, float] = field(default_factory=dict)
+    without: frozenset[str] = frozenset()
     values: dict[str, float] = field(default_factory=dict)
 
 
@@ -128,6 +133,7 @@ def read_options(options: Import) -> Stated:
         vasp=chosen.get("stress") == VASP,
         origin=options.dipole_origin,
         signs=dict(options.sign),
+        without=frozenset(options.without),
         values={name: _number(text, name) for name, text in given.items() if text != ""},
     )
 

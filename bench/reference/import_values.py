@@ -26,11 +26,10 @@ from bench.labels.keys import (
     VACANCY_SITE_KEY,
 )
 from bench.labels.quantities import DIPOLE, ENERGY, MULTIPOLES, POLARIZABILITY, STRESS, labels
-from bench.reference.import_options import BOUNDARIES, Stated
+from bench.reference.import_options import BOUNDARIES, NEEDED, OPTIONAL, Stated
 
 Array = NDArray[np.float64]
 
-NEEDED = ("energy", "forces")
 OF_OPEN_AXES = (DIPOLE.reference_key, POLARIZABILITY.reference_key)
 _NEUTRAL = 1e-6  # e
 _MASKS = {"slab": (0, 0, 1), "open": (1, 1, 1)}
@@ -108,8 +107,14 @@ def found_keys(atoms: Atoms) -> list[str]:
 
 
 def _refuse_missing(atoms: Atoms, stated: Stated, where: str) -> None:
-    """All that is missing at once, with the keys that are there."""
-    needed = (*NEEDED, TOTAL_CHARGE_KEY, "field")
+    """All that is missing at once, with the keys that are there; what is said to be and is not."""
+    for name in stated.without:
+        if find(atoms, stated.keys[name], per_atom=True) is not None:
+            raise BenchError(
+                f"{where}: without={name}, but it has {name} under {stated.keys[name]!r}.",
+                f"Leave out without={name}, or map.{name} to no key of the file.",
+            )
+    needed = (*(name for name in NEEDED if name not in stated.without), TOTAL_CHARGE_KEY, "field")
     missing = [
         name
         for name in needed
@@ -119,7 +124,11 @@ def _refuse_missing(atoms: Atoms, stated: Stated, where: str) -> None:
         missing.remove("field")  # a crystal has no open axis for one
     if missing:
         told = ", ".join(f"no {name} under {stated.keys[name]!r}" for name in missing)
-        mends = [f"map.{name}=KEY" for name in missing if name in NEEDED]
+        mends = [
+            f"map.{name}=KEY" + f" or, if there are none, without={name}" * (name in OPTIONAL)
+            for name in missing
+            if name in NEEDED
+        ]
         mends += [
             f"map.{name}=KEY or, for all structures, {name}=0" for name in missing[len(mends) :]
         ]
@@ -199,6 +208,8 @@ def _count_from_centre(frame: Atoms, stated: Stated, where: str) -> None:
     """Dipole, and energy in a field, of a charged structure about its box's centre."""
     has_dipole = DIPOLE.reference_key in frame.info
     shift = shift_to_centre(frame, stated, where, has_dipole=has_dipole)
+    if not shift.any():
+        return
     charge, field = frame.info[TOTAL_CHARGE_KEY], frame.info[ELECTRIC_FIELD_KEY] * ~frame.pbc
     frame.info[ENERGY.reference_key] += float(charge * field @ shift)
     if has_dipole:

@@ -169,7 +169,7 @@ def _card(
             described[key] = known | {"description": label.description}
         if count and key in resolutions:
             described[key]["resolution"] = resolutions[key]
-    words = {k: v for k, v in vars(options).items() if v not in ("", False, {})}
+    words = {k: v for k, v in vars(options).items() if v not in ("", False, {}, [])}
     return {
         "system": options.name,
         "title": options.description or f"imported from {path.name}",

@@ -8,9 +8,10 @@ import yaml
 from ase.io import write
 
 from bench.commands.data import import_file, main
-from bench.config.schema import SystemConfig
+from bench.config.schema import LossWeights, SystemConfig
 from bench.data.dataset import load_dataset
 from bench.errors import BenchError
+from bench.train.targets import choose_losses
 from tests.reference.imported import KEYS, crystal, water
 
 COUNT = 8
@@ -162,9 +163,32 @@ def test_what_is_missing_is_told_at_once(folder):
         "total_charge under 'total_charge', no field under 'electric_field' (found: AIMS_atom_"
     )
     assert error.value.mend == (
-        "map.energy=KEY; map.forces=KEY; map.total_charge=KEY or, for all structures, "
-        "total_charge=0; map.field=KEY or, for all structures, field=0."
+        "map.energy=KEY; map.forces=KEY or, if there are none, without=forces; "
+        "map.total_charge=KEY or, for all structures, total_charge=0; "
+        "map.field=KEY or, for all structures, field=0."
     )
+
+
+def test_energies_and_charges_without_forces_are_taken_where_that_is_said(folder, capsys):
+    frames = waters()
+    for atoms in frames:
+        del atoms.arrays["DFT_forces"]
+    with pytest.raises(BenchError, match=r"no structure has map\.forces=DFT_forces"):
+        imported(folder, frames)
+    assert nothing_left(folder)
+    words = ["without=forces", "map.multipoles=AIMS_atom_multipoles"]
+    keys = [f"map.{name}={KEYS[name]}" for name in KEYS if name != "forces"]
+    assert main(["import", "mine.extxyz", "name=mine", "boundary=slab", *keys, *words]) == 0
+    dataset = load_dataset(SystemConfig(name="mine"))
+    losses = choose_losses(LossWeights(), ("energy", "forces", "multipoles"), dataset.frames)
+    assert {"energy", "multipoles"} <= losses.weights.keys() and "forces" not in losses.weights
+    assert losses.dropped["forces"] == "no training structure has one"
+
+
+def test_forces_that_are_there_are_not_said_away(folder):
+    with pytest.raises(BenchError, match="structure 0: without=forces, but it has forces under"):
+        imported(folder, waters(), "without=forces")
+    assert nothing_left(folder)
 
 
 @pytest.mark.parametrize("name", ["left@300K.xyz", "a b(1) ö.xyz"])
