@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import norm, t
+from scipy.special import ndtr, stdtrit
 
 RESAMPLES = 2000
 SEED = 0
@@ -47,4 +47,4 @@ def mean_interval(
 
 def _expanded_tail(groups: int) -> float:
     """Probability in each tail: Φ(−√(n/(n−1)) t₀.₉₇₅) instead of 0.025."""
-    return float(norm.cdf(-np.sqrt(groups / (groups - 1)) * t.ppf(0.975, groups - 1)))
+    return float(ndtr(-np.sqrt(groups / (groups - 1)) * stdtrit(groups - 1, 0.975)))

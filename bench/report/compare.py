@@ -9,8 +9,7 @@ from enum import IntEnum
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import norm
-from scipy.stats import t as student
+from scipy.special import ndtri, stdtrit
 
 from bench.report.groups import CONFIDENCE, select, summarise
 from bench.runs.collection import Collection
@@ -188,8 +187,8 @@ def noise_of(pairs: pd.DataFrame) -> Array:
     degrees = counts[0] + counts[1] - 2
     known = np.maximum(degrees, 1)
     squares = sum((n - 1) * np.nan_to_num(s) ** 2 for n, s in zip(counts, spreads))
-    seeds = student.ppf(certain, known) * np.sqrt(squares / known * (1 / counts[0] + 1 / counts[1]))
+    seeds = stdtrit(known, certain) * np.sqrt(squares / known * (1 / counts[0] + 1 / counts[1]))
     halves = [(top - bottom) / 2 for bottom, top in zip(low, high)]
-    wider = norm.ppf(certain) / norm.ppf((1 + CONFIDENCE) / 2)
+    wider = ndtri(certain) / ndtri((1 + CONFIDENCE) / 2)
     noise: Array = np.where(degrees > 0, seeds, wider * np.hypot(*halves))
     return noise

@@ -9,9 +9,14 @@ from pathlib import Path
 
 import matplotlib.style
 import numpy as np
+from matplotlib import rcParams
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+
+from bench.storage import replacing
 
 STYLE = Path(__file__).with_name("bench.mplstyle")
 PANEL = (3.2, 2.8)  # inches
@@ -88,3 +93,25 @@ def rmse(pairs: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]) -> f
     """Over all pairs."""
     errors = np.concatenate([predicted - reference for reference, predicted in pairs.values()])
     return float(np.sqrt(np.mean(errors**2)))
+
+
+def save(figure: Figure, path: Path) -> list[Path]:
+    """Write ``<path>.png`` and ``<path>.pdf``; without a date, so that the same gives the same.
+
+    The canvases are used directly: ``savefig`` would lay out and draw the figure twice for each.
+
+    Args:
+        figure: made and saved in the same style.
+        path: without a suffix.
+    """
+    layout = figure.get_layout_engine()
+    if layout is not None:
+        layout.execute(figure)
+    figure.set_layout_engine("none")
+    pdf, png = (path.with_name(f"{path.name}.{suffix}") for suffix in ("pdf", "png"))
+    with replacing(pdf) as temporary:
+        FigureCanvasPdf(figure).print_pdf(temporary, metadata={"CreationDate": None})  # type: ignore[no-untyped-call]
+    figure.set_dpi(rcParams["savefig.dpi"])
+    with replacing(png) as temporary:
+        FigureCanvasAgg(figure).print_png(temporary, metadata={"Software": None})  # type: ignore[no-untyped-call]
+    return [png, pdf]

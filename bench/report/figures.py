@@ -12,18 +12,14 @@ from bench.errors import BenchError
 from bench.report.added_charge_figure import added_charge_figure
 from bench.report.born_figure import born_figure
 from bench.report.charge_figure import charge_figure
-from bench.report.drawing import NoData, styled
+from bench.report.drawing import NoData, save, styled
 from bench.report.field_figure import field_figure
 from bench.report.formation_figure import formation_figure
 from bench.report.learning import learning_curves
 from bench.report.parity_figure import parity_figure
 from bench.report.profile_figure import profile_figure
 from bench.runs.folder import RunFolder
-from bench.storage import replacing
 from bench.train.log import TrainingLog
-
-# without a date, the same run gives the same file
-FORMATS: dict[str, dict[str, None]] = {"png": {"Software": None}, "pdf": {"CreationDate": None}}
 
 
 @dataclass(frozen=True)
@@ -53,7 +49,7 @@ def draw_figures(folder: RunFolder) -> Drawn:
     with styled():
         for name, draw in _figures(folder).items():
             try:
-                files += _save(draw(), folder, name)
+                files += save(draw(), folder.figure(name))
             except NoData as reason:
                 skipped[name] = str(reason)
     return Drawn(files, skipped)
@@ -81,11 +77,3 @@ def _log(folder: RunFolder) -> TrainingLog:
         return folder.read_log()
     except BenchError as error:
         raise NoData(error.problem) from error
-
-
-def _save(figure: Figure, folder: RunFolder, name: str) -> list[Path]:
-    paths = [folder.figure(f"{name}.{suffix}") for suffix in FORMATS]
-    for path, undated in zip(paths, FORMATS.values(), strict=True):
-        with replacing(path) as temporary:
-            figure.savefig(temporary, metadata=undated)
-    return paths

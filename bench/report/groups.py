@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from bench.runs.collection import Collection
 
@@ -65,7 +65,7 @@ def interval(rows: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float6
     mean, std = rows["mean"].to_numpy(dtype=float), rows["std"].to_numpy(dtype=float)
     several = seeds > 1
     degrees = np.where(several, seeds - 1, 1)
-    half = student.ppf((1 + CONFIDENCE) / 2, degrees) * std / np.sqrt(seeds)
+    half = stdtrit(degrees, (1 + CONFIDENCE) / 2) * std / np.sqrt(seeds)
     low = np.where(several, mean - half, rows["ci95_low"].to_numpy(dtype=float))
     high = np.where(several, mean + half, rows["ci95_high"].to_numpy(dtype=float))
     return low, high

@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # torch and ase are slow to import, and tables over many runs
 
     from bench.data.statistics import TrainingMeans
     from bench.models.facts import TrainingFacts
-    from bench.train.checkpoint import TrainingFiles
+    from bench.train.files import TrainingFiles
     from bench.train.log import TrainingLog
 
 STATUS, CONFIG, FACTS = "status.json", "config.yaml", "facts.json"
@@ -166,7 +166,7 @@ class RunFolder:
     @property
     def training_files(self) -> TrainingFiles:
         """Where a training writes its checkpoints and its log."""
-        from bench.train.checkpoint import TrainingFiles
+        from bench.train.files import TrainingFiles
 
         checkpoints = self.path / "checkpoint"
         return TrainingFiles(

@@ -20,7 +20,7 @@ from bench.data.dataset import Dataset
 from bench.data.representative import representative
 from bench.labels.keys import SPLITS
 from bench.models.registry import build_model
-from bench.train.checkpoint import TrainingFiles
+from bench.train.files import TrainingFiles
 from bench.train.loop import Trainer
 from bench.train.schedule import budget
 

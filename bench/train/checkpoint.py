@@ -20,21 +20,6 @@ from bench.train.schedule import LearningRate
 from bench.train.sums import ErrorSums, ScfSums
 
 
-@dataclass(frozen=True)
-class TrainingFiles:
-    """Where a training writes.
-
-    Attributes:
-        last: the checkpoint that an interrupted training goes on from.
-        best: the averaged weights of the best validation.
-        log: one row per validation, as CSV.
-    """
-
-    last: Path
-    best: Path
-    log: Path
-
-
 @dataclass
 class Position:
     """Where a run is, in plain numbers.

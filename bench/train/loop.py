@@ -20,7 +20,8 @@ from bench.labels.quantities import CHARGE_DIFFERENCE, QUANTITIES, errors
 from bench.models.base import Point, Unrolling
 from bench.signals import Interrupted, InterruptFlag, interruptible
 from bench.storage import write_csv
-from bench.train.checkpoint import Position, TrainingFiles, TrainingState, load_best
+from bench.train.checkpoint import Position, TrainingState, load_best
+from bench.train.files import TrainingFiles
 from bench.train.log import Row, error_column, lines
 from bench.train.losses import STABILITY, squared_errors, stable_range, weighted_loss
 from bench.train.optimizer import average_weights, make_optimizer

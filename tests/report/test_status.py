@@ -34,7 +34,7 @@ def progress(place):
     [
         (["training.steps=1000"], "39/1000 steps"),
         (["training.epochs=80"], "3/80 epochs"),
-        (["preset=smoke"], "39/26 steps"),
+        (["preset=smoke"], "39/16 steps"),
     ],
 )
 def test_progress_is_counted_as_the_budget_is(tmp_path, words, text):

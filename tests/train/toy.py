@@ -19,7 +19,7 @@ from bench.data.spreads import label_spreads
 from bench.models.prediction import Prediction
 from bench.scf.report import ScfReport
 from bench.testing.frames import cluster, labelled
-from bench.train.checkpoint import TrainingFiles
+from bench.train.files import TrainingFiles
 from bench.train.loop import train
 
 SETTINGS = GraphSettings((1, 8), 3.0, 1.5, 1.5, torch.float64)

@@ -10,12 +10,11 @@ from typing import cast
 
 import matplotlib as mpl
 
-from bench.report.drawing import NoData, styled
-from bench.report.figures import FORMATS
+from bench.report.drawing import NoData, save, styled
 from bench.report.paper.caption import Drawing, caption
 from bench.report.paper.registry import FIGURES
 from bench.report.paper.scene import Scene
-from bench.storage import replacing, write_text
+from bench.storage import write_text
 
 
 @dataclass(frozen=True)
@@ -77,11 +76,7 @@ def write_figures(scenes: Iterable[Scene], names: Sequence[str], out: Path) -> W
 
 
 def _write(scene: Scene, name: str, path: Path) -> list[Path]:
-    files = []
     with plainly_styled():
         made = drawing(scene, name)
-        for suffix, undated in FORMATS.items():
-            files.append(path.with_suffix(f".{suffix}"))
-            with replacing(files[-1]) as temporary:
-                made.figure.savefig(temporary, metadata=undated)
+        files = save(made.figure, path)
     return [*files, write_text(path.with_suffix(".txt"), caption(scene, made))]
