@@ -101,7 +101,7 @@ def test_charge_states_stay_together_through_a_stop(tmp_path: Path) -> None:
         return train_toy(tmp_path / name, model, data)[1]
 
     text = session("whole")
-    assert "charge_difference 1" in text and "charge difference" in text.split("vary: ")[1]
+    assert "charge_difference 3" in text and "charge difference" in text.split("vary: ")[1]
     with pytest.raises(Interrupted):
         session("parts", stop=CALLS_PER_PASS + 1)
     session("parts")
