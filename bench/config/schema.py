@@ -223,7 +223,7 @@ class TrainingConfig:
     epochs: int | None = key(None, "the same as passes over the training set", above=0)
     validations: int = key(32, "of the averaged weights, spread over the steps", above=0)
     batch_size: int = key(4, "of a training step", "structures", above=0)
-    learning_rate: float = key(0.01, "the highest, after the warm-up", above=0)
+    learning_rate: float = key(0.02, "the highest, after the warm-up", above=0)
     optimizer: str = key("adam", "adam: with amsgrad", choices=("adam", "adamw"))
     weight_decay: float = key(5e-7, "of the backbone's inner weights", least=0)
     schedule: str = key("cosine", "of the learning rate", choices=("cosine", "plateau", "constant"))

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from bench.config.schema import Mode, ModelConfig, Update
+from bench.config.schema import ModelConfig, Update
 from bench.density.coulomb import Maps
 from bench.models.base import FEATURE_OPTIONS, Density, Inputs
 from bench.models.facts import TrainingFacts
@@ -34,7 +34,6 @@ class ScfFixedPoint(SelfConsistentPoint):
     options: ClassVar[frozenset[str]] = (
         SelfConsistentPoint.options | FEATURE_OPTIONS | {"update", "nonlocal_energy"}
     )
-    recommended: ClassVar[Mode] = Mode.staged
     variational: ClassVar[bool] = False
 
     def __init__(self, config: ModelConfig, facts: TrainingFacts, *, dtype: torch.dtype) -> None:

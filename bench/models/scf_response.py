@@ -46,7 +46,6 @@ class ScfResponse(SelfConsistentPoint):
     """
 
     options: ClassVar[frozenset[str]] = SelfConsistentPoint.options | {"metallic"}
-    recommended: ClassVar[Mode] = Mode.staged
 
     metal: Tensor  # [z] 1 for elements that exchange charge with the Fermi sea
 
