@@ -191,7 +191,7 @@ def _of_others(options: Evaluate, console: Console) -> RunFolder:
         return outsider.score(one, predict, console)
     file = Path(options.predictions)
     predicted = sources.in_file(file, spoken, one.data, alignment=options.align)
-    return outsider.score(one, lambda _: predicted, console)
+    return outsider.score(one, lambda *_: predicted, console)
 
 
 def _stated(options: Evaluate) -> dict[str, Any]:

@@ -245,6 +245,11 @@ class RunFolder:
         """Files of another test set that the run's model has predicted."""
         return RunFolder(self.path / "evaluations" / name)
 
+    @property
+    def unfinished(self) -> Path:
+        """Where the predictions of a calculator from outside are kept until all are there."""
+        return self.path / "unfinished.extxyz"
+
     def write_error(self, trace: str) -> None:
         """Keep the traceback of an error that is not the user's."""
         storage.write_text(self.path / "error.log", trace)

@@ -31,8 +31,9 @@ from bench.runs.identity import Identity, canonical
 from bench.runs.provenance import session
 from bench.runs.recording import recording
 from bench.scoring.alignment import Alignment
-from bench.scoring.blindness import CHARGE, unnoticed
+from bench.scoring.blindness import CHARGE
 from bench.scoring.calculator import SECONDS_KEY, CalculatorFailed
+from bench.scoring.so_far import SoFar
 
 PRESET = "outsider"  # of runs that nobody trained here
 
@@ -67,15 +68,16 @@ class Predicted:
         test: structures with reference and predicted values.
         train: some with predicted energies.
         alignment: of its energies, already applied to both.
+        unnoticed: what makes no difference to its energies, before they were aligned, with what
+            shows it; by ``bench.scoring.blindness``.
         notes: for people.
-        blind: whether the total charge is known to make no difference.
     """
 
     test: list[ase.Atoms]
     train: list[ase.Atoms]
     alignment: Alignment
+    unnoticed: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    blind: bool = False
 
 
 def outsider(
@@ -116,12 +118,14 @@ def outsider(
     return Outsider(data, config, Identity(run_id, data.checksum, code), how)
 
 
-def score(one: Outsider, predict: Callable[[Dataset], Predicted], console: Console) -> RunFolder:
-    """Write the run's folder, or find it finished.
+def score(
+    one: Outsider, predict: Callable[[Dataset, SoFar], Predicted], console: Console
+) -> RunFolder:
+    """Write the run's folder, or find it finished; predictions that an interrupted one made count.
 
     Args:
         one: whose predictions.
-        predict: gives them; called where there are none yet.
+        predict: gives them, of the system and given what there is so far.
         console: told what a person has to know.
 
     Returns:
@@ -139,8 +143,12 @@ def score(one: Outsider, predict: Callable[[Dataset], Predicted], console: Conso
         folder.write_config(one.config)
         with session(folder, one.identity, one.config, None) as this:
             this.content["outsider"] = one.how
+            so_far = SoFar(folder.unfinished)
+            if len(so_far):
+                console.print(f"{len(so_far)} structures were predicted before it was interrupted.")
             try:
-                predicted = predict(one.data)
+                with so_far.kept():
+                    predicted = predict(one.data, so_far)
             except CalculatorFailed as error:
                 folder.write_error("".join(traceback.format_exception(error)))
                 raise
@@ -168,14 +176,14 @@ def _refuse_taken_name(one: Outsider) -> None:
 def _complete(one: Outsider, predicted: Predicted) -> list[str]:
     """Add what metrics need beside the predictions; what a person should know."""
     baseline = fit_baseline(one.data.frames["train"], one.data.elements)
-    blind = unnoticed([*predicted.test, *predicted.train])
     for atoms in predicted.test:
         atoms.info[BASELINE_KEY] = baseline.energy(atoms)
-        atoms.info[CHARGE_BLIND_KEY] = CHARGE in blind or predicted.blind
+        atoms.info[CHARGE_BLIND_KEY] = CHARGE in predicted.unnoticed
     notes = [predicted.alignment.told(), *predicted.notes]
     if times := _milliseconds_per_atom(predicted.test):
         notes.append(f"{np.median(times):.3g} ms/atom for energy and forces of a structure")
-    notes += [f"warning: {what} makes no difference: {told}" for what, told in blind.items()]
+    for what, told in predicted.unnoticed.items():
+        notes.append(f"warning: {what} makes no difference: {told}")
     return [*notes, *_labels_themselves(predicted.test), *_not_predicted(predicted.test)]
 
 

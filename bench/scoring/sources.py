@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +20,20 @@ from bench.labels.quantities import QUANTITIES
 from bench.labels.stored import can_have, is_stated, stored
 from bench.reference.import_values import find, found_keys
 from bench.scoring.alignment import align
-from bench.scoring.blindness import same_energy
+from bench.scoring.blindness import CHARGE, same_energy, unnoticed
 from bench.scoring.calculator import CalculatorFailed, make_calculator, predict, predict_energy
 from bench.scoring.foreign import RESULTS, Speech, store
 from bench.scoring.identity import NONE
 from bench.scoring.matching import Matcher
 from bench.scoring.outsider import Predicted
+from bench.scoring.so_far import SoFar
 
 _SHOWN = 10
 
 
 def of_calculator(
     path: str, arguments: Mapping[str, Any], speech: Speech, *, alignment: str, console: Console
-) -> Callable[[Dataset], Predicted]:
+) -> Callable[[Dataset, SoFar], Predicted]:
     """What a calculator says of a system; the calculator is made at once.
 
     Args:
@@ -50,21 +52,25 @@ def of_calculator(
         silent = not console.is_terminal
         return track(frames, what, console=console, transient=True, disable=silent)
 
-    def predicted(data: Dataset) -> Predicted:
-        test = [predict(calculator, a, speech) for a in shown(data.frames["test"], "predicting")]
+    everything = partial(predict, calculator, speech=speech)
+    energy = partial(predict_energy, calculator, speech=speech)
+
+    def predicted(data: Dataset, so_far: SoFar) -> Predicted:
+        test = [so_far.of(a, everything) for a in shown(data.frames["test"], "predicting")]
         training = data.frames["train"] if alignment != NONE else []
-        train = [predict_energy(calculator, a, speech) for a in shown(training, "aligning")]
+        train = [so_far.of(a, energy) for a in shown(training, "aligning")]
         aligned = align(alignment, train, path)
+        blind = unnoticed([*test, *train])
+        if CHARGE not in blind and (shown_by := _ignores_charge(calculator, data, speech)):
+            blind[CHARGE] = shown_by
         aligned.apply([*test, *train])
-        blind = _ignores_charge(calculator, data, speech)
-        note = "warning: a charged structure has the energy of the same one without charge"
-        return Predicted(test, train, aligned, [note] if blind else [], blind)
+        return Predicted(test, train, aligned, blind)
 
     return predicted
 
 
-def _ignores_charge(calculator: Any, data: Dataset, speech: Speech) -> bool:
-    """Whether a charged structure has the same energy as the same one without charge.
+def _ignores_charge(calculator: Any, data: Dataset, speech: Speech) -> str:
+    """What shows that a charged structure has the energy of the same one without charge, if any.
 
     Asked of one, since a data set may have no geometry at two charges; a calculator that refuses
     the other charge notices it.
@@ -72,13 +78,14 @@ def _ignores_charge(calculator: Any, data: Dataset, speech: Speech) -> bool:
     frames = [atoms for split in data.frames.values() for atoms in split]
     charged = next((atoms for atoms in frames if total_charge(atoms)), None)
     if charged is None:
-        return False
+        return ""
     neutral = charged.copy()
     neutral.info[TOTAL_CHARGE_KEY] = 0.0
     try:
-        return same_energy(*(predict_energy(calculator, a, speech) for a in (charged, neutral)))
+        both = [predict_energy(calculator, atoms, speech) for atoms in (charged, neutral)]
     except CalculatorFailed:
-        return False
+        return ""
+    return f"{_uid(charged)} has the same energy without its charge" if same_energy(*both) else ""
 
 
 def in_file(path: Path, speech: Speech, data: Dataset, *, alignment: str) -> Predicted:
@@ -104,10 +111,11 @@ def in_file(path: Path, speech: Speech, data: Dataset, *, alignment: str) -> Pre
     test, train = ([found[_uid(a)] for a in wanted.get(s, ())] for s in ("test", "train"))
     _refuse_holes(test, given, path)
     aligned = align(alignment, train, str(path))
+    blind = unnoticed([*test, *train])
     aligned.apply([*test, *train])
     unused = len(given) - len(found)
     more = f"not used: {unused} structures of {path}, which nothing here asks for"
-    return Predicted(test, train, aligned, [more] if unused else [])
+    return Predicted(test, train, aligned, blind, [more] if unused else [])
 
 
 def _uid(atoms: ase.Atoms) -> str:

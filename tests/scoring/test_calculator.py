@@ -172,7 +172,25 @@ def test_blindness_is_told_where_no_geometry_has_two_charges(work, capsys):
     frames = [a for a in waters() if a.info["total_charge"] == 0.0 or a.info["split"] == "train"]
     write_dataset(work, frames)
     assert evaluate("arg.charge=Q") == 0
-    assert "warning: a charged structure has the energy of the same one" in capsys.readouterr().out
+    told = (
+        "warning: the total charge makes no difference: w1+ has the same energy without its charge"
+    )
+    assert told in capsys.readouterr().out
+
+
+def test_an_alignment_by_charge_does_not_hide_blindness(work, capsys):
+    """What is added to charged crystals is no answer of the calculator's."""
+    frames = waters()
+    for atoms in frames:
+        atoms.cell, atoms.pbc = [9.0] * 3, True
+        atoms.info["electric_field"] = np.zeros(3)
+        for key in ("REF_dipole", "dipole_mask"):
+            del atoms.info[key]
+    write_dataset(work, [a for a in frames if not a.info["uid"].endswith("f")])
+    assert evaluate("arg.charge=Q", "align=baseline") == 0
+    assert "the total charge makes no difference: 3 pairs" in capsys.readouterr().out
+    reason = folder(work).read_metrics()["absent"]["charge_difference_rmse"]
+    assert reason == "the point does not know the total charge"
 
 
 def test_signs_and_units_of_the_field_are_those_of_the_calculator(work):
@@ -308,6 +326,33 @@ def test_a_failure_names_the_structure_and_nothing_is_skipped(work, capsys):
     assert run.status is Status.failed and "w7+" in run.reason
     assert "in checked" in (run.path / "error.log").read_text()
     assert not (run.path / "metrics.json").exists()
+
+
+@pytest.mark.parametrize("error", [ValueError("made up"), KeyboardInterrupt()])
+def test_what_was_predicted_before_an_end_is_not_predicted_again(work, capsys, error):
+    """Ten of the 15 structures and forces in the first attempt, the others in the second."""
+    MADE[:] = [Springs()]
+    calculate, seen = MADE[0].calculate, []
+
+    def ending(atoms=None, *others):
+        if len(seen) == 10:
+            seen.append("end")
+            raise error
+        seen.append(atoms.positions.copy())
+        calculate(atoms, *others)
+
+    MADE[0].calculate = ending
+    words = ["calculator=tests.scoring.test_calculator:made"]
+    assert evaluate(*words) == (2 if isinstance(error, ValueError) else 130)
+    run = folder(work)
+    assert run.unfinished.is_file() and run.status is not Status.done
+    assert evaluate(*words) == 0
+    assert len(seen) == 1 + 15 + 2  # the end, every structure once, two for blindness
+    assert "10 structures were predicted before" in capsys.readouterr().out
+    found = values(folder(work))
+    for name in ("energy", "forces", "charges", "dipole"):
+        assert found[f"{name}_rmse"] == pytest.approx(0.0, abs=1e-4), name
+    assert not run.unfinished.exists()
 
 
 def test_an_energy_that_is_not_finite_cannot_be_aligned_by(work, capsys):
