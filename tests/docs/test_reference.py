@@ -13,6 +13,7 @@ from bench.evaluate.registry import METRICS
 from bench.models.registry import point_names
 from bench.probes.registry import PROBES
 from docs.hooks.reference import MADE, on_page_markdown
+from tests.docs.commands import ROOT
 
 
 def first_cells(text):
@@ -67,6 +68,15 @@ def test_a_model_says_what_it_predicts_and_takes():
     assert "`fermi_level`" in text and "`model.smearing_width`" in text and "`implicit`" in text
     assert "`model.r_max`" not in text
     assert "nothing is self-consistent" in MADE["point short_range"]()
+
+
+@pytest.mark.parametrize("name", point_names())
+def test_the_page_of_a_model_is_complete(name):
+    page = (ROOT / "docs" / "design_space" / f"{name}.md").read_text(encoding="utf-8")
+    assert page.startswith(f"# `{name}`: ")
+    for part in ("What it can do", "What it costs", "How it fails"):
+        assert f"**{part}" in page
+    assert f"<!-- made: point {name} -->" in page and f"<!-- results: {name} -->" in page
 
 
 @pytest.mark.parametrize(
