@@ -17,11 +17,20 @@ STUDY = Path(__file__).parents[2] / "results" / "study"
 COLUMNS = [*AXES, "name", "subset", "unit", "better"]
 COLUMNS += ["mean", "std", "seeds", "n", "low", "high"]
 _ASKED = re.compile(r"^<!-- results: (?P<model>\w+) -->$", re.MULTILINE)
+_TABLE = re.compile(r"^<!-- table: (?P<name>\w+) -->$", re.MULTILINE)
 
 
 def on_page_markdown(markdown: str, **_: object) -> str:
-    """The page with a model's results where it asks for them."""
+    """The page with a model's results, or a whole table, where it asks for them."""
+    markdown = _TABLE.sub(lambda asked: table_of(STUDY / f"{asked['name']}.csv"), markdown)
     return _ASKED.sub(lambda asked: results_of(asked["model"], study()), markdown)
+
+
+def table_of(path: Path) -> str:
+    """A table as it is in its file; what it leaves empty stays so."""
+    rows = pd.read_csv(path, dtype=str).fillna("")
+    lines = [[*rows], ["---"] * len(rows.columns), *rows.to_numpy().tolist()]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def study(folder: Path = STUDY) -> pd.DataFrame:

@@ -57,3 +57,9 @@ def test_tables_may_repeat_but_not_contradict_each_other(folder):
 def test_a_page_without_study_keeps_nothing_of_what_it_asked_for(monkeypatch, tmp_path):
     monkeypatch.setattr(study, "study", lambda: study.pd.DataFrame(columns=study.COLUMNS))
     assert study.on_page_markdown("A.\n\n<!-- results: les -->\n") == "A.\n\n\n"
+
+
+def test_a_table_is_shown_as_it_is_in_its_file(tmp_path):
+    (tmp_path / "choices.csv").write_text("rate,forces [meV/Å]\n0.02,119\n0.01,\n")
+    shown = study.table_of(tmp_path / "choices.csv")
+    assert shown == "| rate | forces [meV/Å] |\n| --- | --- |\n| 0.02 | 119 |\n| 0.01 |  |"
