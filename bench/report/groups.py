@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence, Set
 from fnmatch import fnmatchcase
 
 import numpy as np
@@ -69,6 +70,24 @@ def interval(rows: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float6
     low = np.where(several, mean - half, rows["ci95_low"].to_numpy(dtype=float))
     high = np.where(several, mean + half, rows["ci95_high"].to_numpy(dtype=float))
     return low, high
+
+
+def settings(changed: str, *, but: Set[tuple[str, str]] = frozenset()) -> dict[str, str]:
+    """Keys and values of a run's ``changed``, which is written as one would type them.
+
+    Args:
+        changed: of a run.
+        but: keys and values to leave out.
+    """
+    parts = re.split(r" (?=[\w.]+=)", changed)
+    found = dict(part.partition("=")[::2] for part in parts if part)
+    return {key: value for key, value in found.items() if (key, value) not in but}
+
+
+def shared(changed: Iterable[str]) -> set[tuple[str, str]]:
+    """Settings that all runs have, which tell none from another."""
+    found = [set(settings(one).items()) for one in changed]
+    return set.intersection(*found) if found else set()
 
 
 def select(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.report.groups import select, summarise
+from bench.report.groups import select, settings, shared, summarise
 from bench.runs.collection import collect
 from tests.runs.test_collection import RMSE, write_run
 
@@ -26,6 +26,25 @@ def test_three_seeds_by_hand(tmp_path):
 def test_one_seed_has_the_interval_of_its_structures(tmp_path):
     (row,) = summarise(runs(tmp_path, [42.0])).to_dict("records")
     assert (row["low"], row["high"], row["seeds"]) == (40.5, 43.5, 1)
+
+
+def test_settings_are_read_as_they_are_typed():
+    text = "model.radial_mlp=[8, 8] model.update=mlp training.loss.forces=3.0"
+    assert settings(text) == {
+        "model.radial_mlp": "[8, 8]",
+        "model.update": "mlp",
+        "training.loss.forces": "3.0",
+    }
+    assert settings(text, but={("model.update", "mlp")}).keys() == {
+        "model.radial_mlp",
+        "training.loss.forces",
+    }
+    assert settings("") == {}
+
+
+def test_what_all_share_tells_none_from_another():
+    assert shared(["a=1 b=2", "b=2", "b=2 c=3"]) == {("b", "2")}
+    assert shared(["a=1", ""]) == set() and shared([]) == set()
 
 
 def test_what_is_not_the_seed_is_another_group(tmp_path):

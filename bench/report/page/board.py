@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from bench.config.catalogue import axes as catalogued
-from bench.report.groups import AXES, summarise
+from bench.report.groups import AXES, settings, shared, summarise
 from bench.report.leaderboard import NOT_THERE, cells
 from bench.report.paper.cost import COST_RATIO, CPU_SECONDS, PARAMETERS, with_costs
 from bench.report.paper.points import styles
@@ -88,7 +88,7 @@ class Row:
         key: unique in the page.
         model: name.
         preset: name.
-        settings: that differ from those of model and preset.
+        settings: that differ from those of model and preset, and between rows.
         design: of ``DESIGN``, and the training mode, in words.
         status: ``done`` where a seed has numbers, else what most of the runs are.
         seeds: those with numbers, and how many ended otherwise.
@@ -129,7 +129,17 @@ class Row:
 
 @dataclass(frozen=True)
 class Board:
-    """The table of one system and version of its data, with that of the health of solves."""
+    """The table of one system and version of its data.
+
+    Attributes:
+        system: name.
+        checksum: of the data.
+        structures: in the test set; 0 where no run says.
+        columns: of its cells.
+        health: columns of the health of solves.
+        rows: all experiments.
+        common: preset to settings that all its rows have, and which they do not repeat.
+    """
 
     system: str
     checksum: str
@@ -137,6 +147,7 @@ class Board:
     columns: Sequence[Column]
     health: Sequence[Column]
     rows: Sequence[Row]
+    common: Mapping[str, str]
 
 
 def boards(found: Collection) -> list[Board]:
@@ -177,13 +188,27 @@ def _board(system: str, checksum: str, runs: pd.DataFrame, numbers: pd.DataFrame
     }
     models = list(styles(model for model, _, _ in groups))
     keys = sorted(groups, key=lambda key: (models.index(key[0]), *key[1:]))
-    shown, healthy = (_cells(keys, wanted, numbers) for wanted in (columns, health))
+    numbers_of, health_of = (_cells(keys, wanted, numbers) for wanted in (columns, health))
     tests = numbers.loc[numbers["name"] == "forces_rmse", "n"]
+    common = {str(preset): shared(rows["changed"]) for preset, rows in runs.groupby("preset")}
     rows = [
-        _row(f"{system}-{checksum[:6]}-{k}", key, groups[key], shown[k], healthy[k])
+        _row(
+            f"{system}-{checksum[:6]}-{k}",
+            key,
+            groups[key],
+            common[key[1]],
+            numbers_of[k],
+            health_of[k],
+        )
         for k, key in enumerate(keys)
     ]
-    return Board(system, checksum, int(tests.max()) if len(tests) else 0, columns, health, rows)
+    size = int(tests.max()) if len(tests) else 0
+    told = {preset: _typed(dict(sorted(found))) for preset, found in common.items() if found}
+    return Board(system, checksum, size, columns, health, rows, told)
+
+
+def _typed(found: Mapping[str, str]) -> str:
+    return " ".join(f"{key}={value}" for key, value in found.items())
 
 
 def _columns(names: Mapping[str, str], numbers: pd.DataFrame) -> list[Column]:
@@ -227,22 +252,26 @@ def number(value: float) -> str:
 
 
 def _row(
-    key: str, which: Key, runs: pd.DataFrame, shown: Sequence[Cell], health: Sequence[Cell]
+    key: str,
+    which: Key,
+    runs: pd.DataFrame,
+    common: Set[tuple[str, str]],
+    shown: Sequence[Cell],
+    health: Sequence[Cell],
 ) -> Row:
     model, preset, changed = which
     done = runs[runs["status"] == Status.done.value]
     others = Counter(status for status in runs["status"] if status != Status.done.value)
     seeds = ", ".join(map(str, sorted(done["seed"].dropna())))
-    settings = dict(text.partition("=")[::2] for text in changed.split(" ") if "=" in text)
     axes = catalogued().get(model, {})
     return Row(
         key=key,
         model=model,
         preset=preset,
-        settings=changed,
+        settings=_typed(settings(changed, but=common)),
         design={
             **{axis: str(axes.get(axis) or NOT_THERE) for axis in DESIGN},
-            "training mode": settings.get(MODE, "auto"),
+            "training mode": settings(changed).get(MODE, "auto"),
         },
         status=Status.done.value if len(done) else others.most_common(1)[0][0],
         seeds=", ".join(filter(None, [seeds, *(f"{n} {status}" for status, n in others.items())])),

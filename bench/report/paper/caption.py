@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from matplotlib.figure import Figure
 
+from bench.report.groups import settings, shared
 from bench.report.paper.scene import Scene
 
 INTERVAL = (
@@ -37,10 +38,11 @@ def caption(scene: Scene, drawing: Drawing) -> str:
     lines = [*drawing.says]
     if drawing.intervals:
         lines.append(INTERVAL)
-    lines += [data_line(scene), seeds_line(scene, drawing.labels or list(scene.points))]
+    labels = drawing.labels or list(scene.points)
+    lines += [data_line(scene), *settings_lines(scene, labels), seeds_line(scene, labels)]
     if scene.failed:
         told = "; ".join(f"{label} ({reason})" for label, reason in scene.failed.items())
-        lines.append(f"Not shown, no seed has ended well: {told}.")
+        lines.append(f"Not shown, no seed has ended: {told}.")
     return "\n".join(lines) + "\n"
 
 
@@ -49,6 +51,21 @@ def data_line(scene: Scene) -> str:
     tests = scene.values("forces_rmse")["n"]
     size = f", {int(tests.max())} test structures" if len(tests) else ""
     return f"Data: {scene.system}, version {scene.checksum[:10]}{size}; preset {scene.preset}."
+
+
+def settings_lines(scene: Scene, labels: Sequence[str]) -> list[str]:
+    """What was set beside model and preset: by all, and by some beyond that."""
+    runs = scene.runs[scene.runs["label"].isin(labels)]
+    common = shared(runs.loc[runs["preset"] == scene.preset, "changed"])
+    all_have = " ".join(f"{key}={value}" for key, value in sorted(common))
+    others = {
+        str(label): " ".join(f"{key}={value}" for key, value in settings(one, but=common).items())
+        for label, preset, one in zip(runs["label"], runs["preset"], runs["changed"])
+        if preset == scene.preset
+    }
+    told = "; ".join(f"{label}: {text}" for label, text in others.items() if text)
+    lines = [f"All with {all_have}."] if all_have else []
+    return [*lines, f"Settings: {told}."] if told else lines
 
 
 def seeds_line(scene: Scene, labels: Sequence[str]) -> str:

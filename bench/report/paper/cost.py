@@ -25,7 +25,8 @@ def with_costs(found: Collection) -> Collection:
     done = found.done
     alike = done[list(ALIKE)].fillna("")
     keys = pd.Series(list(alike.itertuples(index=False, name=None)), index=done.index)
-    seconds = done["cpu_seconds"].where(done["preset"] != OUTSIDER)
+    seconds = done["cpu_seconds"]
+    seconds = seconds.where((done["preset"] != OUTSIDER) & (seconds > 0))  # early runs: not known
     base = seconds.where(done["model"] == BASE).groupby(keys).transform("mean")
     parts = {
         CPU_SECONDS: (seconds, "s"),

@@ -18,6 +18,7 @@ from bench.report.paper.scene import Scene
 
 ROW, HEAD, WIDTH, NAMES = 0.24, 1.25, 2.1, 1.9  # inches
 MOST_COLUMNS = 4
+AROUND = 0.2  # of DFT's value, which an axis shows at least on both sides
 # Decades of a logarithmic axis below which these multiples of ten are labelled.
 _LABELLED = {1.3: (1.0, 2.0, 5.0), 2.5: (1.0, 3.0), np.inf: (1.0,)}
 LOG_SPAN = 8.0  # largest over smallest from which on a logarithmic axis is easier to read
@@ -93,7 +94,7 @@ def rows_of(scene: Scene) -> list[str]:
         NoData: there is none.
     """
     if not scene.points:
-        raise NoData("every experiment differs from the others in how it was trained")
+        raise NoData("no experiment")
     return list(scene.points)
 
 
@@ -152,4 +153,8 @@ def _scale(axes: Axes, means: np.ndarray, shown: Panel) -> None:
         axes.locator_params(axis="x", nbins=4)
     else:
         axes.margins(x=0.1)
+        if np.isfinite(shown.reference):  # small differences shall look small
+            around = shown.reference + np.array([-1, 1]) * AROUND * abs(shown.reference)
+            low, high = axes.get_xlim()
+            axes.set_xlim(min(low, around[0]), max(high, around[1]))
         axes.locator_params(axis="x", nbins=4)

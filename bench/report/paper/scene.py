@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from bench.errors import BenchError
-from bench.report.groups import interval, summarise
+from bench.report.groups import interval, settings, shared, summarise
 from bench.report.paper.cost import OUTSIDER, with_costs
 from bench.report.paper.points import PointStyle, styles
-from bench.runs.collection import Collection, changed
-from bench.runs.folder import RunFolder
+from bench.runs.collection import DAMAGED, DUPLICATE, Collection
+from bench.runs.folder import RunFolder, Status
 
 MODE, SIZE = "training.mode", "system.train_size"
+MODES = ("auto", "staged", "implicit", "unrolled", "direct")  # the best first
 DATA = ["system", "data_checksum"]
+WELL = (Status.done.value, DUPLICATE)
+OVER = (Status.failed.value, Status.diverged.value, DAMAGED)  # others may still end well
+REASON = 120  # characters of a reason in a caption
 
 
 @dataclass(frozen=True)
@@ -30,8 +35,9 @@ class Scene:
         system: name.
         preset: name.
         checksum: of the data.
-        runs: the finished runs, with ``label`` of their experiment and whether it is ``plain``: a
-            point of the design space by itself, not another way or amount of training.
+        runs: the finished runs, with ``label`` of their experiment, settings of its ``own`` beyond
+            those that all share, and whether it is ``plain``: not the same point in another mode
+            or on fewer structures.
         metrics: a row for each number of each run, with ``label`` and ``plain``.
         numbers: of ``summarise``, with ``label`` and ``plain``.
         place: where its figures lie under the folder of figures, ``system/preset``; the checksum
@@ -138,7 +144,7 @@ def scenes(found: Collection) -> list[Scene]:
         presets = sorted(set(runs["preset"]) - {OUTSIDER}) or [OUTSIDER]
         for preset in presets:
             here = _labelled(runs[runs["preset"].isin([preset, OUTSIDER])])
-            shared = [*DATA, "preset", "model", "changed", "label", "plain"]
+            keys = [*DATA, "preset", "model", "changed", "label", "plain"]
             made.append(
                 Scene(
                     system=str(system),
@@ -146,8 +152,8 @@ def scenes(found: Collection) -> list[Scene]:
                     checksum=str(checksum),
                     runs=here,
                     metrics=costed.metrics.join(here[["label", "plain"]], on="run", how="inner"),
-                    numbers=numbers.merge(here[shared].drop_duplicates()),
-                    failed=_failed(found, str(system), preset, here),
+                    numbers=numbers.merge(here[keys].drop_duplicates()),
+                    failed=_failed(found, here, preset),
                     place=f"{folder}/{preset}",
                 )
             )
@@ -155,22 +161,49 @@ def scenes(found: Collection) -> list[Scene]:
 
 
 def _labelled(runs: pd.DataFrame) -> pd.DataFrame:
-    """With the name of each run's experiment, and whether its training is that of the others."""
-    settings = {
-        str(run): _settings(Path(str(run))) if preset != OUTSIDER else {}
-        for run, preset in zip(runs.index, runs["preset"])
-    }
-    ours = [settings[str(run)] for run in runs.index[runs["preset"] != OUTSIDER]]
-    common = _common(ours) if ours else set()
+    """With the settings of each run beyond those that all share, its label, and what is plain."""
+    common = _common(runs)
     own = [
-        {k: v for k, v in settings[str(run)].items() if (k, v) not in common} for run in runs.index
+        {} if preset == OUTSIDER else settings(changed, but=common)
+        for preset, changed in zip(runs["preset"], runs["changed"])
     ]
+    runs = runs.assign(own=pd.Series(own, index=runs.index))
+    everywhere = {model: _of_model(alike["own"]) for model, alike in runs.groupby("model")}
     labels = [
-        " ".join([str(model), *(f"{key.split('.')[-1]}={value}" for key, value in found.items())])
+        _label(model, {k: v for k, v in found.items() if (k, v) not in everywhere[model]})
         for model, found in zip(runs["model"], own)
     ]
-    plain = [all(key.startswith("model.") for key in found) for found in own]
-    return runs.assign(label=labels, plain=plain)
+    return runs.assign(label=labels, plain=_plain(runs))
+
+
+def _common(runs: pd.DataFrame) -> set[tuple[str, str]]:
+    return shared(runs.loc[runs["preset"] != OUTSIDER, "changed"])
+
+
+def _of_model(own: Iterable[Mapping[str, str]]) -> set[tuple[str, str]]:
+    """How a model was trained in all of its experiments, which its label does not repeat."""
+    found = [set(one.items()) for one in own]
+    return {(k, v) for k, v in set.intersection(*found) if not k.startswith("model.")}
+
+
+def _plain(runs: pd.DataFrame) -> list[bool]:
+    """Of experiments that differ in mode and size of training alone, one stands for the others:
+    on the most structures, in the mode that its point recommends or the next best.
+    """
+    best: dict[tuple[str, frozenset[tuple[str, str]]], tuple[float, int]] = {}
+    keys, ranks = [], []
+    for model, found in zip(runs["model"], runs["own"]):
+        rest = frozenset(item for item in found.items() if item[0] not in (MODE, SIZE))
+        mode = MODES.index(found.get(MODE, "auto")) if found.get(MODE, "auto") in MODES else 0
+        rank = (float(found.get(SIZE) or "inf"), -mode)
+        keys.append((str(model), rest))
+        ranks.append(rank)
+        best[keys[-1]] = max(best.get(keys[-1], rank), rank)
+    return [best[key] == rank for key, rank in zip(keys, ranks)]
+
+
+def _label(model: str, own: Mapping[str, str]) -> str:
+    return " ".join([model, *(f"{key.split('.')[-1]}={value}" for key, value in own.items())])
 
 
 def _ordered(runs: pd.DataFrame) -> dict[str, str]:
@@ -179,27 +212,19 @@ def _ordered(runs: pd.DataFrame) -> dict[str, str]:
     return dict(pairs)
 
 
-def _settings(run: Path) -> dict[str, str]:
-    """What differs from what model and preset say."""
-    return {k: str(v) for k, v in changed(RunFolder(run).read_plain_config()).items()}
-
-
-def _common(settings: list[dict[str, str]]) -> set[tuple[str, str]]:
-    """Settings that all runs share: they tell no experiment from another."""
-    first, *others = (set(found.items()) for found in settings)
-    return first.intersection(*others)
-
-
-def _failed(found: Collection, system: str, preset: str, done: pd.DataFrame) -> dict[str, str]:
+def _failed(found: Collection, done: pd.DataFrame, preset: str) -> dict[str, str]:
     """Experiments none of whose seeds has ended well."""
-    ended = set(zip(done["model"], done["changed"]))
+    system, checksum = done["system"].iloc[0], done["data_checksum"].iloc[0]
+    ended, common = set(zip(done["model"], done["changed"])), _common(done)
     runs = found.runs[(found.runs["system"] == system) & (found.runs["preset"] == preset)]
+    runs = runs[runs["data_checksum"].fillna(checksum) == checksum]
     failed: dict[str, str] = {}
     for row in runs[["model", "changed", "status", "reason"]].fillna("").to_dict("records"):
-        experiment, status = (row["model"], row["changed"]), row["status"]
-        if experiment not in ended and status not in ("done", "duplicate"):
-            reason = f"{status}: {row['reason']}" if row["reason"] else str(status)
-            failed.setdefault(" ".join(filter(None, experiment)), reason)
+        if (row["model"], row["changed"]) in ended or row["status"] in WELL:
+            continue
+        reason = shorten(row["reason"], REASON, placeholder=" …") if row["status"] in OVER else ""
+        label = _label(row["model"], settings(row["changed"], but=common))
+        failed.setdefault(label, ": ".join(filter(None, [row["status"], reason])))
     return failed
 
 

@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 
 from bench.config.catalogue import choices
-from bench.report.paper.cost import COST_RATIO, CPU_SECONDS, with_costs
+from bench.report.paper.caption import settings_lines
+from bench.report.paper.cost import COST_RATIO, CPU_SECONDS, OUTSIDER, with_costs
 from bench.report.paper.points import STYLES, styles
 from bench.report.paper.scene import scenes
 from bench.runs.collection import collect
 from bench.runs.folder import Status
+from bench.scoring.outsider import PRESET
 from tests.report.paper.made import run, scene, seeds
 from tests.runs.test_collection import write_run
 
@@ -40,6 +42,51 @@ def test_labels_name_what_sets_experiments_apart_and_nothing_else(tmp_path):
     }
     assert found.setting("scf_qeq mode=direct", "training.mode") == "direct"
     assert found.filled("scf_qeq") == "full" != found.filled("scf_qeq l_max=0")
+
+
+def test_of_modes_and_sizes_alone_the_best_stands_for_the_point(tmp_path):
+    for mode, size in (("direct", 20), ("implicit", 20), ("implicit", 40), ("unrolled", 40)):
+        run(tmp_path, "polar", FORCES)
+        words = (f"training.mode={mode}", f"system.train_size={size}")
+        run(tmp_path, "scf_qeq", FORCES, *words)
+    assert list(scene(tmp_path).points) == ["polar", "scf_qeq train_size=40 mode=implicit"]
+
+
+def test_a_point_trained_in_another_way_than_the_others_is_no_variant(tmp_path):
+    """A mode that others do not have and rates of its own: told in captions, not in the label."""
+    run(tmp_path, "short_range", FORCES, "training.learning_rate=0.01")
+    for rate in (0.005, 0.01):
+        words = ("training.mode=implicit", f"training.learning_rate={rate}")
+        run(tmp_path, "scf_qeq", FORCES, *words)
+    found = scene(tmp_path)
+    assert list(found.points) == ["short_range", "scf_qeq", "scf_qeq learning_rate=0.005"]
+    assert settings_lines(found, list(found.points)) == [
+        "Settings: scf_qeq learning_rate=0.005: training.learning_rate=0.005 "
+        "training.mode=implicit; scf_qeq: training.mode=implicit."
+    ]
+
+
+def test_what_all_have_is_told_once(tmp_path):
+    for model in ("polar", "les"):
+        run(tmp_path, model, FORCES, "training.batch_size=2")
+    found = scene(tmp_path)
+    assert settings_lines(found, list(found.points)) == ["All with training.batch_size=2."]
+
+
+def test_models_from_outside_stand_beside_those_of_every_preset(tmp_path):
+    assert OUTSIDER == PRESET
+    run(tmp_path, "polar", FORCES, cpu_seconds=7.0)
+    write_run(tmp_path, "q", "preset=quick", "model=les")
+    theirs = write_run(tmp_path, "o", "preset=smoke", "model=les", "seed=4")
+    config = theirs.read_config()
+    config.preset, config.model.name = OUTSIDER, "their-mace"
+    theirs.write_config(config)
+    found = scenes(collect([tmp_path]))
+    assert [(one.preset, list(one.points)) for one in found] == [
+        ("quick", ["les", "their-mace"]),
+        ("smoke", ["polar", "their-mace"]),
+    ]
+    assert set(found[1].values(CPU_SECONDS).index) == {"polar"}, "nobody knows what they cost"
 
 
 def test_presets_and_versions_of_the_data_are_scenes_of_their_own(tmp_path):
