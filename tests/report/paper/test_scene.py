@@ -53,17 +53,16 @@ def test_of_modes_and_sizes_alone_the_best_stands_for_the_point(tmp_path):
 
 
 def test_a_point_trained_in_another_way_than_the_others_is_no_variant(tmp_path):
-    """A mode that others do not have and rates of its own: told in captions, not in the label."""
-    run(tmp_path, "short_range", FORCES, "training.learning_rate=0.01")
-    for rate in (0.005, 0.01):
-        words = ("training.mode=implicit", f"training.learning_rate={rate}")
+    """A mode that others do not have is told in captions; what sets apart, in the label, too."""
+    run(tmp_path, "short_range", FORCES, "training.batch_size=2")
+    for size in (2, 3):
+        words = ("training.mode=unrolled", f"training.batch_size={size}")
         run(tmp_path, "scf_qeq", FORCES, *words)
     found = scene(tmp_path)
-    assert list(found.points) == ["short_range", "scf_qeq", "scf_qeq learning_rate=0.005"]
-    assert settings_lines(found, list(found.points)) == [
-        "Settings: scf_qeq learning_rate=0.005: training.learning_rate=0.005 "
-        "training.mode=implicit; scf_qeq: training.mode=implicit."
-    ]
+    assert list(found.points) == ["short_range", "scf_qeq batch_size=2", "scf_qeq batch_size=3"]
+    (line,) = settings_lines(found, list(found.points))
+    assert "scf_qeq batch_size=3: training.batch_size=3 training.mode=unrolled" in line
+    assert "short_range: training.batch_size=2" in line
 
 
 def test_what_all_have_is_told_once(tmp_path):
