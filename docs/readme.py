@@ -41,7 +41,7 @@ ORDER = (  # along the design space
     "scf_levels",
 )
 LEGEND = """\
-RMSE on test structures, mean ± standard deviation over {seeds}, `preset={preset}`: forces; slope
+RMSE on test structures, mean ± standard deviation over {seeds}, `{settings}`: forces; slope
 of the dipole by the field; energy between charge states less its mean over geometries. The best of
 a column is bold where its 95 % interval overlaps no other's."""
 
@@ -91,19 +91,22 @@ def study_table(options: Readme) -> str:
         BenchError: the study has no runs of this preset.
     """
     numbers = study(Path(options.study))
-    rows = numbers[(numbers["preset"] == options.preset) & (numbers["changed"] == "")]
-    rows = rows[rows["subset"] == "all"]
-    models = sorted(rows["model"].unique(), key=_place)
-    if not models:
+    rows = numbers[(numbers["preset"] == options.preset) & (numbers["subset"] == "all")]
+    if rows.empty:
         raise BenchError(f"{options.study} has no numbers of preset={options.preset}.")
-    columns = [_column(rows, system, name, models) for system, name, _ in COLUMNS]
-    seeds = sorted({int(n) for column in columns for n in column["seeds"].dropna()})
-    lines = [["model", *(heading for *_, heading in COLUMNS)], ["---", *["---:"] * len(COLUMNS)]]
-    lines.append(["", *(next(iter(column["unit"].dropna()), "") for column in columns)])
-    shown = [_cells(column) for column in columns]
+    changed = rows.groupby("changed")["model"].nunique().idxmax()  # what most models are run with
+    rows = rows[rows["changed"] == changed]
+    models = sorted(rows["model"].unique(), key=_place)
+    found = {title: _column(rows, system, name, models) for system, name, title in COLUMNS}
+    columns = {title: column for title, column in found.items() if column["mean"].notna().any()}
+    seeds = sorted({int(n) for column in columns.values() for n in column["seeds"].dropna()})
+    lines = [["model", *columns], ["---", *["---:"] * len(columns)]]
+    lines.append(["", *(column["unit"].dropna().iloc[0] for column in columns.values())])
+    shown = [_cells(column) for column in columns.values()]
     lines += [[f"`{model}`", *(column[k] for column in shown)] for k, model in enumerate(models)]
     counted = f"{' to '.join(map(str, dict.fromkeys([seeds[0], seeds[-1]])))} seeds"
-    legend = LEGEND.format(seeds=counted, preset=options.preset)
+    settings = f"preset={options.preset} {changed}".strip()
+    legend = LEGEND.format(seeds=counted, settings=settings)
     return "\n".join([*(f"| {' | '.join(line)} |" for line in lines), "", legend])
 
 

@@ -154,8 +154,14 @@ def _number(row: Mapping[Hashable, Any]) -> str:
     if not np.isfinite(mean):
         return NOT_THERE
     if not np.isfinite(std):
-        return f"{mean:.3g}"
-    return f"{mean:.3g} ± {std:.1g} ({seeds:.0f})"
+        return _digits(mean, 3)
+    return f"{_digits(mean, 3)} ± {_digits(std, 1)} ({seeds:.0f})"
+
+
+def _digits(value: float, digits: int) -> str:
+    """So many digits, and no exponent where those before the point are enough."""
+    text = f"{value:.{digits}g}"
+    return f"{value:.0f}" if "e+" in text and abs(value) < 1e5 else text
 
 
 def _bold(cell: Cell, mark: str) -> str:

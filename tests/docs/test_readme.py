@@ -33,6 +33,7 @@ def options(tmp_path):
         row("scf_qeq", 200.0, preset="quick"),
         row("short_range", 150.0, preset="quick"),
         row("short_range", 120.0, preset="standard"),
+        row("scf_qeq", 100.0, preset="quick", changed="training.mode=direct"),
         row("scf_qeq", 3.0, name="charge_spread_rmse", system="sio2_vacancy", preset="quick"),
     ]
     pd.DataFrame(rows, columns=COLUMNS).to_csv(tmp_path / "all.csv", index=False)
@@ -45,9 +46,10 @@ def options(tmp_path):
 
 def test_the_table_has_models_along_the_design_space_and_units(options):
     lines = study_table(options).splitlines()
-    assert lines[0].startswith("| model | Pt forces |") and lines[2].startswith("|  | meV/Å |")
-    assert lines[3] == "| `short_range` | **150 ± 1** | – | – | – | – | – |"
-    assert lines[4] == "| `scf_qeq` | 200 ± 1 | – | – | – | – | 3 ± 1 |"
+    assert lines[0] == "| model | Pt forces | SiO₂ ΔE(Q) |"  # a column without numbers is none
+    assert lines[2] == "|  | meV/Å | meV/Å |"
+    assert lines[3] == "| `short_range` | **150 ± 1** | – |"
+    assert lines[4] == "| `scf_qeq` | 200 ± 1 | 3 ± 1 |"
     assert "over 3 seeds, `preset=quick`" in study_table(options)
 
 
