@@ -121,6 +121,11 @@ class Row:
         return {"model": self.model, "preset": self.preset, **self.design, "status": self.status}
 
     @property
+    def is_pending(self) -> bool:
+        """Whether it has no number yet but may still get one."""
+        return self.status in (Status.running.value, Status.interrupted.value)
+
+    @property
     def has_health(self) -> bool:
         """Whether there is anything to tell: more than that nothing is NaN."""
         values = [cell.value for cell in self.health if cell.value is not None]
@@ -276,7 +281,7 @@ def _row(
         status=Status.done.value if len(done) else others.most_common(1)[0][0],
         seeds=", ".join(filter(None, [seeds, *(f"{n} {status}" for status, n in others.items())])),
         reasons=[
-            f"seed {row['seed']}: {row['status']}: {row['reason']}"
+            ": ".join(filter(None, [f"seed {row['seed']}", row["status"], row["reason"]]))
             for row in runs.to_dict("records")
             if row["status"] != Status.done.value
         ],

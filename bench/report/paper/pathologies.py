@@ -10,17 +10,16 @@ from bench.report.paper.caption import Drawing
 from bench.report.paper.rows import Panel, in_units, row_figure
 from bench.report.paper.scene import Scene, over_seeds
 
-# Measurements of ``bench check``, with the title of their panel and whether they are errors.
+# Measurements of ``bench check``: title and axis of their panel, and whether they are errors.
 SHOWN = {
-    "polarisability per molecule, 8": ("chain of 8 molecules", False),
-    "polarisability per molecule, 16": ("chain of 16 molecules", False),
-    "chain exponent": ("chain exponent\n(1: insulates, 3: conducts)", False),
-    "fractional charge": ("fraction of a charge on\nseparated ions", True),
-    "missing attraction of ions": ("missing attraction of\nseparated ions", True),
-    "energy of a bystander": ("energy that a molecule\n100 Å from an ion notices", True),
-    "unscreened potential": ("potential that a metal\nleaves unscreened", True),
+    "polarisability per molecule, 8": ("chain of 8 molecules", "α per molecule", False),
+    "polarisability per molecule, 16": ("chain of 16 molecules", "α per molecule", False),
+    "chain exponent": ("chain exponent\n(1: insulates, 3: conducts)", "exponent", False),
+    "fractional charge": ("fraction of a charge on\nseparated ions", "charge", True),
+    "missing attraction of ions": ("missing attraction of\nseparated ions", "force", True),
+    "energy of a bystander": ("what a molecule 100 Å\nfrom an ion notices", "energy", True),
+    "unscreened potential": ("potential that a metal\nleaves unscreened", "of vacuum's", True),
 }
-QUANTITIES = {"Å³": "polarisability per molecule", "e": "charge", "eV": "energy", "": ""}
 
 
 def draw(scene: Scene) -> Drawing:
@@ -33,16 +32,13 @@ def draw(scene: Scene) -> Drawing:
     if measured.empty:
         raise NoData("no run has verdicts of its probes: bench check run=FOLDER writes them")
     panels = []
-    for name, (title, error) in SHOWN.items():
+    for name, (title, axis, error) in SHOWN.items():
         rows = measured[measured["name"] == name]
         if len(rows):
-            unit = str(rows["unit"].iloc[0])
-            text = in_units(unit, QUANTITIES.get(unit, "force"))
+            text = in_units(str(rows["unit"].iloc[0]), axis)
             bar = float(rows["bar"].dropna().iloc[0]) if rows["bar"].notna().any() else np.nan
             values = over_seeds(rows)
-            panels.append(
-                Panel(title, text or "exponent", values, bar, "passes up to", error=error)
-            )
+            panels.append(Panel(title, text, values, bar, "passes up to", error=error))
     figure, labels = row_figure(scene, panels, "probes of trained models")
     materials = "; ".join(dict.fromkeys(m for m in measured["material"] if m))
     checked = measured.groupby("label")["run"].nunique()

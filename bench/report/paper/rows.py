@@ -133,6 +133,7 @@ def _dot(axes: Axes, scene: Scene, label: str, place: int, row: Mapping[Any, flo
         markersize=5.5,
         fillstyle=scene.filled(label),
         label=label,
+        clip_on=False,  # at zero, too
     )
 
 

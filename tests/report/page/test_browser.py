@@ -122,6 +122,9 @@ def test_a_phone_shows_it_without_scrolling_sideways(visit):
     small = tab.evaluate("""() => [...document.querySelectorAll("td, th, p, label, figcaption")]
         .filter(e => parseFloat(getComputedStyle(e).fontSize) < 11).length""")
     assert small == 0
+    shown, drawn = tab.evaluate("""() => { const image = document.querySelector("figure img");
+        return [image.getBoundingClientRect().width, Number(image.getAttribute("width"))] }""")
+    assert shown == drawn > PHONE["width"], "letters in figures keep their size"
 
 
 def test_the_numbers_in_the_page_are_those_of_the_runs(visit):

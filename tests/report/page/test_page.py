@@ -155,6 +155,24 @@ def test_a_run_that_failed_before_its_data_stands_with_the_others(tmp_path):
     assert board.rows[0].reasons == ["seed 0: failed: no file"]
 
 
+def test_a_run_under_way_is_pending_and_not_failed(tmp_path):
+    run(tmp_path, "polar", {"forces_rmse": 1.0})
+    write_run(tmp_path, "x", "preset=smoke", "model=les", status=Status.interrupted)
+    (board,) = boards(collect([tmp_path]))
+    assert [row.is_pending for row in board.rows] == [True, False]
+    assert board.rows[0].reasons == ["seed 0: interrupted"]
+
+
+def test_settings_that_all_share_are_told_once(tmp_path):
+    for model in ("polar", "les"):
+        run(tmp_path, model, {"forces_rmse": 1.0}, "training.batch_size=2")
+    run(tmp_path, "polar", {"forces_rmse": 1.0}, "training.batch_size=2", "model.l_max=0")
+    (board,) = boards(collect([tmp_path]))
+    assert board.common == {"smoke": "training.batch_size=2"}
+    assert [row.settings for row in board.rows] == ["", "", "model.l_max=0"]
+    assert board.rows[0].filtered["training mode"] == "auto"
+
+
 def test_details_tell_configuration_origin_and_probes(page):
     found = collect([page.parents[1] / "runs & more"])
     rows = {row.model: row for row in boards(found)[0].rows}

@@ -182,6 +182,16 @@ def test_probes_are_means_over_checked_runs_with_the_bar(tmp_path):
     assert marked(made.figure, places["chain exponent"]) == {"scf_qeq": pytest.approx(2.7)}
     assert "passes up to 1.2" in made.figure.axes[places["chain exponent"]].get_title()
     assert any("scf_qeq 2" in says for says in made.says)
+    charge = made.figure.axes[places["fraction of a charge on"]]
+    assert charge.get_xlabel() == "charge (e)"
+
+
+def test_a_probe_without_a_number_is_not_drawn(tmp_path):
+    """What is no number is null in the file."""
+    folder = run(tmp_path, "scf_qeq", {"forces_rmse": 1.0})
+    probed(folder, chain_exponent=(None, "", 1.2))
+    with pytest.raises(NoData, match="no experiment has such numbers"):
+        drawing(scene(tmp_path), "qeq_pathologies")
 
 
 def test_training_modes_put_what_is_trained_against_self_consistency(tmp_path):
