@@ -192,7 +192,7 @@ def _board(system: str, checksum: str, runs: pd.DataFrame, numbers: pd.DataFrame
         for (model, preset, changed), rows in runs.groupby(KEY, sort=False)
     }
     models = list(styles(model for model, _, _ in groups))
-    keys = sorted(groups, key=lambda key: (models.index(key[0]), *key[1:]))
+    keys = sorted(groups, key=lambda k: (models.index(k[0]), k[1], len(settings(k[2])), k[2]))
     numbers_of, health_of = (_cells(keys, wanted, numbers) for wanted in (columns, health))
     tests = numbers.loc[numbers["name"] == "forces_rmse", "n"]
     common = {str(preset): shared(rows["changed"]) for preset, rows in runs.groupby("preset")}
