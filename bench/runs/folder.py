@@ -127,7 +127,11 @@ class RunFolder:
 
     def write_config(self, config: RunConfig) -> None:
         """Write the configuration, which a run does before anything else."""
-        storage.write_yaml(self.path / CONFIG, plain(config))
+        self.write_plain_config(plain(config))
+
+    def write_plain_config(self, content: dict[str, Any]) -> None:
+        """Write those settings alone that mean something, as plain types."""
+        storage.write_yaml(self.path / CONFIG, content)
 
     def read_facts(self) -> TrainingFacts:
         """What the model took from its training set."""

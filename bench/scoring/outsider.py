@@ -27,7 +27,7 @@ from bench.labels.keys import BASELINE_KEY, CHARGE_BLIND_KEY
 from bench.labels.quantities import labels
 from bench.labels.stored import can_have, is_stated, stored
 from bench.runs.folder import RunFolder, Status, run_folders
-from bench.runs.identity import Identity, canonical
+from bench.runs.identity import Identity, deciding, plain
 from bench.runs.provenance import session
 from bench.runs.recording import recording
 from bench.scoring.alignment import Alignment
@@ -112,10 +112,17 @@ def outsider(
         results_dir=results_dir,
     )
     data = load_dataset(config.system)
-    parts = {"config": canonical(config), "data": data.checksum, "how": how, "code": code}
+    parts = {"config": deciding(_settings(config)), "data": data.checksum, "how": how, "code": code}
     text = json.dumps(parts, sort_keys=True, ensure_ascii=False)
     run_id = hashlib.sha256(text.encode()).hexdigest()[:10]
     return Outsider(data, config, Identity(run_id, data.checksum, code), how)
+
+
+def _settings(config: RunConfig) -> dict[str, Any]:
+    """What of a configuration means something where nothing was trained, as plain types."""
+    kept = ("system", "preset", "seed", "device", "results_dir")
+    values = plain(config)
+    return {"model": {"name": config.model.name}, **{key: values[key] for key in kept}}
 
 
 def score(
@@ -140,7 +147,7 @@ def score(
         return folder
     _refuse_taken_name(one)
     with recording(folder):
-        folder.write_config(one.config)
+        folder.write_plain_config(_settings(one.config))
         with session(folder, one.identity, one.config, None) as this:
             this.content["outsider"] = one.how
             so_far = SoFar(folder.unfinished)

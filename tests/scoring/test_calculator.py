@@ -100,12 +100,16 @@ def test_it_is_a_run_like_any_other(work, capsys):
     (row,) = collect([work / "results"]).runs.to_dict("records")
     assert (row["model"], row["system"], row["preset"]) == ("springs", "waters", "outsider")
     assert row["seed"] == 3 and row["changed"] == "" and row["status"] == "done"
+    assert run.read_plain_config().keys().isdisjoint({"training", "dtype"})
+    assert run.read_config().model.name == "springs"
     stated = run.read_provenance()["outsider"]
     assert stated["calculator"] == "tests.scoring.made_up:Springs"
     assert main(["table", "metrics=forces_rmse,time_per_atom"]) == 0
     assert "springs" in capsys.readouterr().out
     assert main(["compare", str(run.path), str(run.path)]) == 0
     assert main(["status"]) == 0 and "done" in capsys.readouterr().out
+    assert main(["report", "results", "out=report.html"]) == 0
+    assert "springs" in (work / "report.html").read_text()
     before = run.read_metrics()
     assert main(["evaluate", f"run={run.path}", "figures=false"]) == 0
     after = run.read_metrics()

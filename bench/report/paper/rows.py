@@ -140,6 +140,8 @@ def _dot(axes: Axes, scene: Scene, label: str, place: int, row: Mapping[Any, flo
 def _scale(axes: Axes, means: np.ndarray, shown: Panel) -> None:
     """Errors begin at zero, or are logarithmic where they span much."""
     known = means[np.isfinite(means)]
+    if not known.size:  # as the cost of models that were not trained here
+        return
     if shown.error and known.min() > 0 and known.max() > LOG_SPAN * known.min():
         ends = np.append(known, shown.reference if shown.reference > 0 else known[0])
         axes.set_xscale("log")
