@@ -1,6 +1,8 @@
 """A run predicted again: its own data, changed ones, another system, a file."""
 
 import json
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -74,8 +76,16 @@ def test_all_runs_below_a_folder_are_scored_again_and_a_failed_one_is_left(run, 
     assert "results/runs/waters/short_range/abc" in capsys.readouterr().out.splitlines()[-1]
 
 
-def test_stored_predictions_are_drawn(run):
-    assert main(["evaluate", f"run={run.path}"]) == 0
+def test_stored_predictions_are_scored_and_drawn_without_torch(run):
+    code = f"""
+import sys
+from bench.cli import main
+assert main(["evaluate", "run={run.path}"]) == 0
+assert "torch" not in sys.modules
+"""
+    spoilt(run)
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+    assert run.read_metrics()["metrics"]
     assert run.figure("parity.png").stat().st_size > 10_000
 
 
