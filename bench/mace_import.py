@@ -8,11 +8,14 @@ the process ever loads.  Slices are declared safe here instead, and the variable
 import contextlib
 import io
 import os
+import warnings
 
 import torch
 
 torch.serialization.add_safe_globals([slice])
 
+# torch 2.14 tells every user of e3nn that TorchScript is going to end, at every module.
+warnings.filterwarnings("ignore", message=r"`torch\.jit\.")
 _PROTECTION_OFF = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
 _before = os.environ.get(_PROTECTION_OFF)
 with contextlib.redirect_stdout(io.StringIO()):  # mace prints which accelerators are missing

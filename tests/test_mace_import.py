@@ -34,3 +34,12 @@ def test_a_foreign_pickle_is_refused(module: str, tmp_path: Path) -> None:
     command = [sys.executable, "-W", "ignore", "-c", SCRIPT.format(module=module), str(path)]
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert output.strip() == "UnpicklingError"
+
+
+def test_what_newer_versions_of_torch_say_of_torchscript_is_not_shown():
+    told = "`torch.jit.script` is deprecated. Please switch to `torch.compile`."
+    script = f"import warnings, bench.mace_import; warnings.warn({told!r}, FutureWarning)"
+    result = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert "deprecated" not in result.stderr
