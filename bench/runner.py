@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import ase
@@ -64,11 +64,24 @@ def compute(
     folder: RunFolder,
     console: Console,
     asked: Collection[str] = (),
+    *,
+    prepare: Callable[[Point], None] | None = None,
 ) -> None:
-    """data → model → train → predict → evaluate → write."""
+    """data → model → train → predict → evaluate → write.
+
+    Args:
+        config: of the run.
+        identity: that its files tell.
+        folder: of the run.
+        console: for its progress.
+        asked: as of ``run``.
+        prepare: is given the model before it is trained.
+    """
     dataset = load_dataset(config.system, seed=config.seed)
     console.print("\n".join(dataset.summary()))
     model = build_model(config, dataset)
+    if prepare:
+        prepare(model)
     with recording(folder) as needed:
         if not needed:
             return

@@ -17,6 +17,7 @@ VERBS = {
     "speed": Verb("bench.commands.speed", "time of a training step against mace-torch's own model"),
     "table": Verb("bench.commands.table", "runs beside each other, mean ± deviation over seeds"),
     "compare": Verb("bench.commands.compare", "what changed between two sets of runs beyond noise"),
+    "regress": Verb("bench.commands.regress", "whether the code still gives its baselines"),
     "report": Verb("bench.commands.report", "all runs as one HTML file: bench report"),
     "figures": Verb("bench.commands.figures", "a study's figures: bench figures field_response"),
     "status": Verb("bench.commands.status", "what has become of runs"),

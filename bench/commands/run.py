@@ -30,6 +30,7 @@ from bench.config.compose import (
 from bench.config.help import WIDTH, sections
 from bench.config.key import entries
 from bench.config.schema import RunConfig
+from bench.config.study import written_out
 from bench.config.words import as_typed
 from bench.console import make_console
 from bench.errors import BenchError, Busy, RunFailed, nearest, system_error
@@ -45,6 +46,7 @@ Train one model on one system, evaluate it, write a results folder.
   bench run training.steps=500 model.r_max=6.0     change any key of the list below
   bench run -m model=short_range,scf_qeq seed=0,1  every combination, one after the other
   bench run -m hydra/launcher=local seed=0,1,2     several at a time, a core each
+  bench run -m study=NAME                          the sweep of conf/study/NAME.yaml
   bench run --cfg job                              only print the configuration
 
 Interrupted runs resume with the same command; finished ones are found, not repeated. The command
@@ -65,6 +67,7 @@ OPTIONS = {
     "--hydra-help": False,
 }
 
+INTERRUPTED = 130  # exit code
 _LOSS = "training.loss."
 
 
@@ -130,11 +133,21 @@ def main(argv: list[str]) -> int:
     if not set(HELP).isdisjoint(argv):
         print(explanation(overrides))
         return 0
-    _check(overrides)
+    sweeps = not {"-m", "--multirun"}.isdisjoint(options)
+    parts = written_out(overrides)
+    if parts != [overrides] and not sweeps:
+        raise BenchError("A study is a sweep.", f"bench run -m {shlex.join(overrides)}")
+    for part in parts:
+        _check(part)
     register_schema()
-    jobs = Jobs(sweeps=not {"-m", "--multirun"}.isdisjoint(options))
-    run = partial(_run, argv, options, as_typed(overrides, sweeps=jobs.sweeps), jobs)
-    return _told(overrides, jobs, run) if jobs.sweeps else run()
+    codes = [0]
+    for part in parts:
+        jobs = Jobs(sweeps=sweeps)
+        run = partial(_run, argv, options, as_typed(part, sweeps=sweeps), jobs)
+        codes.append(_told(part, jobs, run) if sweeps else run())
+        if codes[-1] == INTERRUPTED:
+            break
+    return max(codes)
 
 
 def _run(argv: Sequence[str], options: list[str], overrides: list[str], jobs: Jobs) -> int:
@@ -145,7 +158,7 @@ def _run(argv: Sequence[str], options: list[str], overrides: list[str], jobs: Jo
             hydra.main(str(shipped("conf")), CONFIG_NAME, version_base="1.3")(jobs)()
     except KeyboardInterrupt:
         print(f"\nInterrupted. Resume with:\n{shlex.join(['bench', 'run', *argv])}")
-        return 130
+        return INTERRUPTED
     except RunFailed as error:  # on another machine
         jobs.note(error)
     except (HydraException, RuntimeError, ValueError) as error:  # of Hydra; jobs keep theirs

@@ -75,7 +75,7 @@ def compare(
     )
     settings = differing_settings(before.done, after.done)
     reason = incomparable(before.done, after.done)
-    rows = judge(_paired(first, second))
+    rows = judge(paired(first, second))
     lost = [] if reason else _lost(first, second)
     verdict = Verdict.same
     if reason:
@@ -125,7 +125,8 @@ def differing_settings(before: pd.DataFrame, after: pd.DataFrame) -> dict[str, t
     return found
 
 
-def _paired(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
+def paired(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
+    """The numbers that both sides have, as ``judge`` takes them."""
     keys = ["system", *NUMBER]
     return first.merge(second, on=keys, suffixes=("_before", "_after"))
 
@@ -141,18 +142,19 @@ def _lost(first: pd.DataFrame, second: pd.DataFrame) -> list[str]:
     ]
 
 
-def judge(pairs: pd.DataFrame) -> pd.DataFrame:
+def judge(pairs: pd.DataFrame, *, least: float = ROUNDING) -> pd.DataFrame:
     """Verdicts of paired numbers.
 
     Args:
         pairs: with mean, std, seeds, low and high of either, suffixed _before and _after.
+        least: relative change below which nothing has changed, whatever the noise.
     """
     noise = noise_of(pairs)
     change = np.subtract(
         *(np.asarray(pairs[f"mean_{w}"], dtype=float) for w in ("after", "before"))
     )
     size = np.abs(np.asarray(pairs["mean_before"], dtype=float))
-    beyond = np.abs(change) > np.maximum(np.nan_to_num(noise), ROUNDING * size)
+    beyond = np.abs(change) > np.maximum(np.nan_to_num(noise), least * size)
     sign = pairs["better"].map({"lower": 1.0, "higher": -1.0}).to_numpy(dtype=float)  # NaN: none
     verdict = np.select(
         [~beyond, np.isnan(noise), np.isnan(sign), change * sign > 0],

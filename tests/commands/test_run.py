@@ -198,3 +198,27 @@ def test_a_job_checks_its_values_again(runs):
     jobs = Jobs()
     jobs(job(-1))
     assert jobs.codes == [2] and runs.seen == []
+
+
+def study(tmp_path, name, text):
+    file = tmp_path / f"conf/study/{name}.yaml"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+
+
+def test_a_study_runs_part_by_part(runs, tmp_path, capsys):
+    for name, model in (("one", "les"), ("two", "polar")):
+        params = f"{{model: {model}, seed: '0,1'}}"
+        study(tmp_path, name, f"hydra: {{sweeper: {{params: {params}}}}}\n")
+    study(tmp_path, "all", "parts: [one, two]\n")
+    assert main(["-m", "study=all", "preset=smoke", "hydra.sweep.dir=sweep"]) == 0
+    assert [(c.model.name, c.seed) for c in runs.seen] == [
+        ("les", 0), ("les", 1), ("polar", 0), ("polar", 1),
+    ]  # fmt: skip
+    assert capsys.readouterr().out.count("2 cells: ") == 2
+    with pytest.raises(BenchError, match=r"A study is a sweep.\nbench run -m study=all"):
+        main(["study=all"])
+    study(tmp_path, "two", "hydra: {sweeper: {params: {model: les, seed: '-1,0'}}}\n")
+    with pytest.raises(BenchError, match="seed=-1"):
+        main(["-m", "study=all", "hydra.sweep.dir=sweep"])
+    assert len(runs.seen) == 4  # not even those of the first part

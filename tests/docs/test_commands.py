@@ -11,6 +11,7 @@ from bench.commands.run import OPTIONS
 from bench.config.compose import compose, each_choice
 from bench.config.options import parse
 from bench.config.schema import RunConfig
+from bench.config.study import written_out
 from bench.errors import BenchError
 from tests.docs.commands import ROOT, commands
 
@@ -50,8 +51,9 @@ def understand(words):
         settings = list(getattr(options, "settings", []))
     settings = [w for w in settings if w not in {*OPTIONS, "job"} and not w.startswith("hydra")]
     if RunConfig in options_of(ALL[name].module):
-        for choice in each_choice(settings):
-            compose(choice)
+        for sweep in written_out(settings):
+            for choice in each_choice(sweep):
+                compose(choice)
 
 
 @pytest.mark.parametrize("typed", TYPED)
