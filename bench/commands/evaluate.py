@@ -133,6 +133,7 @@ def _of_run(options: Evaluate, console: Console) -> list[RunFolder]:
         raise BenchError(f"file={options.file} and system={options.system}: one of them.")
     if not (options.predict or options.file or options.system):
         return _rescored(path)
+    from bench.config.systems import system_named
     from bench.scoring import trained
 
     run = RunFolder(path)
@@ -141,7 +142,7 @@ def _of_run(options: Evaluate, console: Console) -> list[RunFolder]:
     if options.file:
         structures = trained.structures_in(Path(options.file))
     else:
-        structures = trained.tests_of(trained.system_named(options.system))
+        structures = trained.tests_of(system_named(options.system))
     return [trained.elsewhere(run, structures, device=options.device, console=console)]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import ase
 
-from bench.config.compose import compose
+from bench.config.systems import system_named
 from bench.data.dataset import load_dataset
 from bench.labels.keys import MULTIPLICITY_KEY, SPLITS
 from bench.labels.quantities import MULTIPOLES
@@ -30,7 +30,7 @@ def export(system: str, folder: Path) -> list[Path]:
     Raises:
         BenchError: data that no run accepts.
     """
-    data = load_dataset(compose([f"system={system}"]).system)
+    data = load_dataset(system_named(system))
     paths = []
     for split in SPLITS:
         if frames := [_with_names(atoms) for atoms in data.frames[split]]:

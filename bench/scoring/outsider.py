@@ -15,8 +15,8 @@ import numpy as np
 from rich.console import Console
 
 from bench.config.catalogue import choices
-from bench.config.compose import compose
 from bench.config.schema import ModelConfig, RunConfig
+from bench.config.systems import system_named
 from bench.data.dataset import Dataset, load_dataset
 from bench.data.statistics import fit_baseline, training_means
 from bench.errors import BenchError
@@ -105,7 +105,7 @@ def outsider(
     device = str(how.get("arg", {}).get("device", ""))  # what most factories call it
     config = RunConfig(
         model=ModelConfig(name=label),
-        system=compose([f"system={system}"]).system,
+        system=system_named(system),
         preset=PRESET,
         seed=seed,
         device=device if re.fullmatch(r"cuda(:\d+)?", device) else "cpu",

@@ -13,7 +13,6 @@ from typing import Any
 import ase
 from rich.console import Console
 
-from bench.config.compose import compose
 from bench.config.schema import SystemConfig
 from bench.data.checks import check_frame
 from bench.data.dataset import load_dataset
@@ -50,15 +49,6 @@ def tests_of(system: SystemConfig) -> Structures:
     """
     dataset = load_dataset(system)
     return Structures(system.name, dataset.frames["test"], dataset.checksum)
-
-
-def system_named(name: str) -> SystemConfig:
-    """The configuration of a system.
-
-    Raises:
-        BenchError: there is none of that name.
-    """
-    return compose([f"system={name}"]).system
 
 
 def structures_in(path: Path) -> Structures:
