@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
@@ -20,7 +21,7 @@ ROW, HEAD, WIDTH, NAMES = 0.24, 1.25, 2.1, 1.9  # inches
 MOST_COLUMNS = 4
 AROUND = 0.2  # of DFT's value, which an axis shows at least on both sides
 # Decades of a logarithmic axis below which these multiples of ten are labelled.
-_LABELLED = {1.3: (1.0, 2.0, 5.0), 2.5: (1.0, 3.0), np.inf: (1.0,)}
+_LABELLED = {0.7: (1.0, 2.0, 3.0, 5.0, 7.0), 1.3: (1.0, 2.0, 5.0), 2.5: (1.0, 3.0), np.inf: (1.0,)}
 LOG_SPAN = 8.0  # largest over smallest from which on a logarithmic axis is easier to read
 
 
@@ -146,11 +147,7 @@ def _scale(axes: Axes, means: np.ndarray, shown: Panel) -> None:
         ends = np.append(known, shown.reference if shown.reference > 0 else known[0])
         axes.set_xscale("log")
         axes.set_xlim(ends.min() / 1.6, ends.max() * 1.6)
-        decades = np.log10(ends.max() / ends.min())
-        subs = next(subs for most, subs in _LABELLED.items() if decades < most)
-        axes.xaxis.set_major_locator(LogLocator(subs=subs, numticks=5))
-        axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        label_logarithm(axes.xaxis, float(ends.max() / ends.min()))
     elif shown.error:
         axes.set_xlim(left=0.0)
         axes.locator_params(axis="x", nbins=4)
@@ -161,3 +158,16 @@ def _scale(axes: Axes, means: np.ndarray, shown: Panel) -> None:
             low, high = axes.get_xlim()
             axes.set_xlim(min(low, around[0]), max(high, around[1]))
         axes.locator_params(axis="x", nbins=4)
+
+
+def label_logarithm(axis: Axis, span: float) -> None:
+    """A few plain numbers along a logarithmic axis.
+
+    Args:
+        axis: of the panel.
+        span: largest over smallest value on it.
+    """
+    subs = next(subs for most, subs in _LABELLED.items() if np.log10(span) < most)
+    axis.set_major_locator(LogLocator(subs=subs, numticks=5))
+    axis.set_minor_formatter(NullFormatter())
+    axis.set_major_formatter(lambda value, _: f"{value:g}")

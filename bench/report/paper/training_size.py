@@ -13,7 +13,7 @@ from bench.evaluate.registry import CHARGE_DIFFERENCE, DIPOLE_SLOPE
 from bench.report.drawing import NoData, panels
 from bench.report.paper.caption import Drawing, counts
 from bench.report.paper.lines import legend_below
-from bench.report.paper.rows import in_units
+from bench.report.paper.rows import in_units, label_logarithm
 from bench.report.paper.scene import SIZE, Scene
 
 QUALITIES = {
@@ -94,6 +94,6 @@ def _draw(axes: Axes, scene: Scene, found: pd.DataFrame, name: str) -> None:
     axes.set(xscale="log", yscale="log", title=QUALITIES[name], xlabel="training structures")
     axes.set_ylabel(in_units(str(values["unit"].iloc[0])))
     axes.set_xticks(sorted(found["size"].unique()), sorted(found["size"].unique()))
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_minor_formatter(NullFormatter())
-    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    low, high = axes.get_ylim()
+    label_logarithm(axes.yaxis, high / low)

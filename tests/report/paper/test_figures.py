@@ -7,13 +7,19 @@ import pytest
 from matplotlib.figure import Figure
 
 from bench.cli import main
+from bench.evaluate.added_charge import radial_charge
+from bench.evaluate.charge_groups import charge_groups, state_pairs
 from bench.evaluate.registry import BEYOND
+from bench.evaluate.series import field_series
+from bench.labels.keys import ELECTRON_PROFILE_KEY
+from bench.report.added_charge_figure import RADII
 from bench.report.drawing import NoData
 from bench.report.paper import accuracy_cost, formation_energies, training_modes, training_size
 from bench.report.paper.caption import caption
 from bench.report.paper.draw import drawing, write_figures
 from bench.report.paper.field_response import series_by_kind
 from bench.report.paper.registry import FIGURES
+from bench.report.profile_figure import one_of_each_kind
 from bench.runs.folder import Status
 from bench.storage import write_csv
 from bench.train.log import lines
@@ -223,31 +229,59 @@ def test_errors_against_the_size_of_the_training_set(tmp_path):
         line for line in axes.lines if len(line.get_xdata()) == 3 and line.get_marker() == "D"
     ]
     assert line.get_xdata().tolist() == [10, 20, 40] and line.get_ydata().tolist() == [80, 40, 20]
+    low, high = axes.get_ylim()
+    assert sum(low <= tick <= high for tick in axes.get_yticks()) >= 2
 
 
-def test_profiles_and_localisation_come_from_predictions(tmp_path):
-    """An interface of the shipped data with its own metal and water; a vacancy in four charges."""
-    slabs, bulk = reference("pt_water"), reference("sio2_vacancy")
-    chosen = [a for a in slabs if a.info["group"] in ("g0", "g10", "g11")]
-    folder = run(tmp_path, "polar", {"density_slope_rmse": 1.0})
-    folder.write_predictions([predict(a, None) for a in chosen])
-    group = next(a.info["group"] for a in bulk if a.info["total_charge"] == 1)
-    alike = [a for a in bulk if a.info["group"] == group]
-    numbers = {"radial_charge_rmse": 0.1, "radial_charge_rmse[charge=+1]": 0.1}
-    folder = run(tmp_path / "b", "polar", numbers, "system=sio2_vacancy")
-    folder.write_predictions([predict(a, None) for a in alike])
-    (tmp_path / "b").rename(tmp_path / "c")
-    slab, vacancy = (next(s for s in (scene(tmp_path / place),)) for place in ("pt_water", "c"))
-    figure = drawing(slab, "profiles").figure
-    assert len(figure.axes) % 2 == 0
-    assert {"polar", "DFT", "DFT's multipoles"} == {
-        line.get_label() for line in figure.axes[0].lines if not line.get_label().startswith("_")
+def curves(axes) -> dict[str, np.ndarray]:
+    """Label to ordinates of the named curves of a panel."""
+    return {
+        line.get_label(): np.asarray(line.get_ydata())
+        for line in axes.lines
+        if not line.get_label().startswith("_")
     }
-    figure = drawing(vacancy, "localisation").figure
-    assert any("Q = +1" in axes.get_title() for axes in figure.axes)
-    for axes in figure.axes:
-        curve = {line.get_label(): line for line in axes.lines}["DFT"].get_ydata()
-        assert curve[0] == 0.0
+
+
+def test_profiles_are_means_over_seeds_of_the_runs_own(tmp_path):
+    """An interface of the shipped data, its metal or water alone wherever the set has them."""
+    slabs = reference("pt_water")
+    known = [one for one in field_series(slabs) if ELECTRON_PROFILE_KEY in one.atoms.info]
+    chosen = [a for a in slabs if a.info["group"] in {one.group for one in known[:3]}]
+    profiles = []
+    for seed, noise in enumerate((0.5, 1.5)):
+        frames = [predict(a, None, noise=noise) for a in chosen]
+        folder = run(tmp_path, "polar", {"density_slope_rmse": 1.0}, f"seed={seed}")
+        folder.write_predictions(frames)
+        profiles.append(one_of_each_kind(field_series(frames))[0])
+    figure = drawing(scene(tmp_path), "profiles").figure
+    columns = len(profiles[0])
+    assert columns > 0 and len(figure.axes) == 2 * columns
+    for k, pair in enumerate(zip(*profiles)):
+        above, below = curves(figure.axes[k]), curves(figure.axes[columns + k])
+        assert set(above) == {"polar", "DFT", "DFT's multipoles"}
+        density = 1000.0 * np.mean([profile.density["predicted"] for _, profile in pair], axis=0)
+        potential = np.mean([profile.potential["predicted"] for _, profile in pair], axis=0)
+        assert above["polar"] == pytest.approx(density, rel=1e-5, abs=1e-5)
+        assert below["polar"] == pytest.approx(potential, rel=1e-5, abs=1e-5)
+        assert above["DFT"] == pytest.approx(1000.0 * pair[0][1].density["reference"], rel=1e-5)
+
+
+def test_localisation_is_the_mean_over_geometries_of_the_added_charge(tmp_path):
+    bulk = reference("sio2_vacancy")
+    group = next(a.info["group"] for a in bulk if a.info["total_charge"] == 1)
+    frames = [predict(a, None) for a in bulk if a.info["group"] == group]
+    numbers = {"radial_charge_rmse": 0.1, "radial_charge_rmse[charge=+1]": 0.1}
+    folder = run(tmp_path, "polar", numbers, "system=sio2_vacancy")
+    folder.write_predictions(frames)
+    figure = drawing(scene(tmp_path), "localisation").figure
+    pairs = {pair.charge: pair for pair in state_pairs(charge_groups(frames))}
+    assert [axes.get_title() for axes in figure.axes] == [
+        f"Q = {charge:+g}".replace("-", "−") for charge in sorted(pairs)
+    ]
+    for axes, charge in zip(figure.axes, sorted(pairs)):
+        expected = radial_charge(pairs[charge]).within(RADII)
+        assert curves(axes)["DFT"] == pytest.approx(expected[0], abs=1e-6)
+        assert curves(axes)["polar"] == pytest.approx(expected[1], abs=1e-6)
 
 
 def test_without_predictions_there_are_no_profiles_and_the_file_is_named(tmp_path):
