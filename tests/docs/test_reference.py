@@ -76,6 +76,8 @@ def test_the_page_of_a_model_is_complete(name):
     assert page.startswith(f"# `{name}`: ")
     for part in ("What it can do", "What it costs", "How it fails"):
         assert f"**{part}" in page
+    overview = (ROOT / "docs" / "design_space" / "index.md").read_text(encoding="utf-8")
+    assert f"({name}.md)" in overview
     assert f"<!-- made: point {name} -->" in page and f"<!-- results: {name} -->" in page
 
 
