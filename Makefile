@@ -1,6 +1,6 @@
 # Every target makes its own virtual environment in .venv; python3 and make are all it needs.
 .DEFAULT_GOAL := help
-.PHONY: help install run test fuzz lint format docs clean
+.PHONY: help install run test regress fuzz lint format docs clean
 
 PYTHON ?= python3
 JOBS ?= 2
@@ -28,6 +28,9 @@ run: $(STAMP)  ## Train and evaluate scf_qeq on pt_water with preset=quick (minu
 
 test: lint  ## Lint, type-check and run all tests
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS)
+
+regress: $(STAMP)  ## Compare small trainings and the cost of a step with results/baselines (minutes)
+	$(BIN)/bench regress
 
 fuzz: $(STAMP)  ## Try 10,000 odd words, cards and files: each works or is one sentence (minutes)
 	FUZZ_CASES=10000 OMP_NUM_THREADS=1 $(BIN)/pytest tests/fuzz

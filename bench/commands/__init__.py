@@ -18,6 +18,9 @@ VERBS = {
     "table": Verb("bench.commands.table", "runs beside each other, mean ± deviation over seeds"),
     "compare": Verb("bench.commands.compare", "what changed between two sets of runs beyond noise"),
     "regress": Verb("bench.commands.regress", "whether the code still gives its baselines"),
+    "reproduce": Verb(
+        "bench.commands.reproduce", "the numbers of a run, figure or study computed again"
+    ),
     "report": Verb("bench.commands.report", "all runs as one HTML file: bench report"),
     "figures": Verb("bench.commands.figures", "a study's figures: bench figures field_response"),
     "status": Verb("bench.commands.status", "what has become of runs"),
