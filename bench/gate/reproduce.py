@@ -112,7 +112,7 @@ def of_figure(name: str, places: Sequence[str]) -> list[RunFolder]:
         raise BenchError(f"figure={name} does not exist.", nearest(name, FIGURES))
     found = scenes(collect(map(Path, places)))
     if not found:
-        raise none_found(places)
+        raise none_found(list(places))
     return [RunFolder(Path(str(run))) for scene in found for run in scene.runs.index]
 
 
@@ -133,9 +133,9 @@ def of_study(name: str, places: Sequence[str]) -> Iterator[RunFolder | Reproduct
     for sweep in sweeps(name):
         for words in combinations(sweep):
             settings = canonical(completed(compose(words)))
-            folder = kept.get(json.dumps(settings, sort_keys=True))
-            if folder is None:
+            found = kept.get(json.dumps(settings, sort_keys=True))
+            if found is None:
                 told = f"no finished run in {', '.join(places)} has these settings"
                 yield Reproduction(" ".join(words), Outcome.missing, told)
             else:
-                yield folder
+                yield found
