@@ -116,7 +116,8 @@ def draw_rows(axes: Axes, scene: Scene, labels: Sequence[str], shown: Panel) -> 
     axes.set_yticks(range(len(labels)), labels)
     axes.set_ylim(len(labels) - 0.5, -0.5)
     axes.grid(axis="y", visible=False)
-    line = f"\nline: {shown.named} {shown.reference:.3g}" if np.isfinite(shown.reference) else ""
+    value = f"{shown.reference:.3g}".replace("-", "−")
+    line = f"\nline: {shown.named} {value}" if np.isfinite(shown.reference) else ""
     axes.set(title=f"{shown.title}{line}", xlabel=shown.axis)
     _scale(axes, values["mean"].to_numpy(dtype=float), shown)
 
