@@ -10,7 +10,8 @@ from bench.config.key import key
 from bench.config.schema import Functional, Update
 
 FIRST_POINTS = ["short_range", "local_charges", "scf_qeq", "scf_fixed_point"]
-PARTS = ("training", "inference", "solvers", "polar")
+ACCURACY = "accuracy"
+PARTS = ("training", "inference", "memory", "share", "matrices", "solvers", "polar", ACCURACY)
 DTYPES = ("float32", "float64")
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {  # model and other options, by name
     "scf_fixed_point-mlp": ("scf_fixed_point", {"update": Update.mlp}),
@@ -29,7 +30,10 @@ class Speed:
 
     bench speed                                    training steps of four points, 54 atoms
     bench speed part=inference models=all          every point, energy and forces
+    bench speed part=memory,share models=all       peak memory; what is behind the backbone
     bench speed part=solvers                       our solve against mixing loops
+    bench speed part=matrices atoms=216,432        where model.dense_limit belongs
+    bench speed part=accuracy out=results/speed    force error by CPU time, against mace_run_train
     bench speed atoms=24,54,108,216                several sizes
     """
 
@@ -39,6 +43,8 @@ class Speed:
     atoms: list[int] = key([54], "of a slab", above=0)
     dtype: str = key("float32", "of the backbone", choices=DTYPES)
     threads: int = key(1, "of torch", least=1)
+    epochs: int = key(30, "of part=accuracy", above=0)
+    out: str = key("", "folder of the table and figure of part=accuracy")
 
     def points(self) -> list[str]:
         """The models by name; of all of them the plain potential comes first."""

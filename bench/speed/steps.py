@@ -12,10 +12,11 @@ import torch
 from mace.modules.extensions import PolarMACE
 from torch import Tensor, nn
 
-from bench.backbone.model import random_stream
+from bench.backbone.model import NodeFeatures, random_stream
 from bench.config.compose import compose
 from bench.data.batch import Batch
 from bench.inference.mace_torch import build_mace, mace_arguments
+from bench.labels.quantities import MULTIPOLES
 from bench.models.base import BACKBONE_OPTIONS, Point, build_point
 from bench.models.prediction import Prediction
 from bench.models.registry import class_of
@@ -44,6 +45,35 @@ def point_training(work: Workload, name: str, **options: Any) -> Step:
     """A training step: forces, every loss that the point has, backward, Adam."""
     model = point(work, name, **options)
     return _training(model, lambda: model(work.batch, training=True), work.batch)
+
+
+def point_training_behind(work: Workload, name: str) -> Step | None:
+    """The same step with the backbone's features given: maps, solve, energy, losses and backward.
+
+    None for a point without a density, which has nothing there.
+    """
+    model = point(work, name)
+    if MULTIPOLES.name not in model.predicts:
+        return None
+    model.backbone = GivenFeatures(model.backbone(work.batch))
+    return _training(model, lambda: model(work.batch, training=True), work.batch)
+
+
+class GivenFeatures(nn.Module):
+    """Stands for a backbone: its features as leaves, of which derivatives are taken.
+
+    Args:
+        features: of the batch that it is called with.
+    """
+
+    def __init__(self, features: NodeFeatures) -> None:
+        super().__init__()
+        values = (features.energy, features.scalars, features.vectors)
+        self.features = NodeFeatures(*(value.detach().requires_grad_() for value in values))
+
+    def forward(self, batch: Batch) -> NodeFeatures:
+        """The features, whatever the batch."""
+        return self.features
 
 
 def point_inference(work: Workload, name: str, **options: Any) -> Step:

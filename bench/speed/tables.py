@@ -9,14 +9,18 @@ from rich.markup import escape
 from rich.table import Table
 
 from bench.config.schema import Solver, Update
-from bench.models.registry import DTYPES
+from bench.models.registry import DTYPES, class_of
+from bench.speed.accuracy import Mark, seconds_to
+from bench.speed.memory import peak_memory
 from bench.speed.options import Speed
 from bench.speed.solvers import Contest, SolverCost, compare_solvers
 from bench.speed.steps import (
     mace_inference,
     mace_training,
+    point,
     point_inference,
     point_training,
+    point_training_behind,
     polar_mace_training,
 )
 from bench.speed.timing import Ratio, measure
@@ -40,6 +44,36 @@ def _training(work: Workload, options: Speed) -> list[Table]:
     steps = {"mace-torch ScaleShiftMACE": mace_training(work)}
     steps |= {name: point_training(work, name) for name in options.points()}
     ratios = measure(steps, rounds=options.rounds, title="training steps")
+    return [_ratio_table("Training step", ratios, work, options)]
+
+
+def _memory(work: Workload, options: Speed) -> list[Table]:
+    steps = {"mace-torch ScaleShiftMACE": mace_training(work)}
+    steps |= {name: point_training(work, name) for name in options.points()}
+    peaks = {name: peak_memory(step) for name, step in steps.items()}
+    return [_memory_table(peaks, work, options)]
+
+
+def _share(work: Workload, options: Speed) -> list[Table]:
+    """Of each point with a density its step, and beside it the same without the backbone."""
+    shares = []
+    for name in options.points():
+        behind = point_training_behind(work, name)
+        if behind is not None:
+            steps = {name: point_training(work, name), f"{name} behind the backbone": behind}
+            shares.append(measure(steps, rounds=options.rounds, title=name)[1])
+    title = "Share of a training step behind the backbone: maps, solve, energy, losses, backward"
+    return [_ratio_table(title, shares, work, options)]
+
+
+def _matrices(work: Workload, options: Speed) -> list[Table]:
+    """Where model.dense_limit belongs: from which size on a solve without matrices is cheaper."""
+    steps = {"short_range": point_training(work, "short_range")}
+    for name in options.points():
+        if DENSE_LIMIT in class_of(point(work, name).config).options:
+            for way, limit in WAYS.items():
+                steps[f"{name}, {way}"] = point_training(work, name, dense_limit=limit)
+    ratios = measure(steps, rounds=options.rounds, title="with and without matrices")
     return [_ratio_table("Training step", ratios, work, options)]
 
 
@@ -71,9 +105,15 @@ def _solvers(work: Workload, options: Speed) -> list[Table]:
     return tables
 
 
+DENSE_LIMIT = "dense_limit"  # atoms; the key of points that are self-consistent
+WAYS = {"matrices": 10**6, "matrix-free": 1}  # dense_limit in atoms
+
 TABLES: dict[str, Callable[[Workload, Speed], list[Table]]] = {
     "training": _training,
     "inference": _inference,
+    "memory": _memory,
+    "share": _share,
+    "matrices": _matrices,
     "solvers": _solvers,
     "polar": _polar,
 }
@@ -94,6 +134,35 @@ def _ratio_table(title: str, ratios: Sequence[Ratio], work: Workload, options: S
     for ratio in ratios:
         interval = f"{ratio.low:.3f} to {ratio.high:.3f}"
         table.add_row(ratio.name, f"{ratio.seconds:.3f}", f"{ratio.median:.3f}", interval)
+    return table
+
+
+def accuracy_table(marks: Sequence[Mark]) -> Table:
+    """Each program's end, and when its force error falls below the slowest one's last."""
+    table = Table(title="Time to accuracy: forces of the pt_water test set, one thread")
+    table.add_column("program")
+    last = {mark.program: mark for mark in marks}
+    target = next(iter(sorted(last.values(), key=lambda mark: -mark.seconds))).forces
+    for header in ("steps", "CPU time [s]", "forces RMSE [meV/Å]", f"CPU time to {target:.0f} [s]"):
+        table.add_column(escape(header), justify="right")
+    for program, mark in last.items():
+        cells = str(mark.step), f"{mark.seconds:.0f}", f"{mark.forces:.1f}"
+        table.add_row(program, *cells, f"{seconds_to(marks, program, target):.0f}")
+    return table
+
+
+def _memory_table(peaks: dict[str, float], work: Workload, options: Speed) -> Table:
+    """MiB by name, and relative to the first."""
+    table = Table(
+        title=f"Peak memory of a training step: {_atoms(work)}, {options.dtype}",
+        caption="what torch's allocator holds beyond weights, optimiser state and batch",
+    )
+    table.add_column("model")
+    for header in ("peak [MiB]", "ratio"):
+        table.add_column(escape(header), justify="right")
+    reference = next(iter(peaks.values()))
+    for name, peak in peaks.items():
+        table.add_row(name, f"{peak:.0f}", f"{peak / reference:.3f}")
     return table
 
 

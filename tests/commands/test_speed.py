@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from types import SimpleNamespace
 
 import pytest
@@ -11,8 +12,9 @@ from rich.table import Table
 from bench.commands import speed as command
 from bench.config.catalogue import choices
 from bench.errors import BenchError
-from bench.speed import tables
-from bench.speed.options import FIRST_POINTS, PARTS, VARIANTS, Speed
+from bench.speed import accuracy, tables
+from bench.speed.accuracy import Mark
+from bench.speed.options import ACCURACY, FIRST_POINTS, PARTS, VARIANTS, Speed
 
 WORK = SimpleNamespace()
 
@@ -82,6 +84,41 @@ def test_every_part_is_measured_at_every_size(asked: list[tuple]) -> None:
     assert [asked[0], asked[3]] == sizes
     assert [part for part, _ in (*asked[1:3], *asked[4:])] == ["polar", "training"] * 2
     assert {options.rounds for _, options in (*asked[1:3], *asked[4:])} == {7}
+
+
+def marks(program: str, *pairs: tuple[float, float]) -> list[Mark]:
+    return [Mark(program, 25 * k, seconds, f, 1.0) for k, (seconds, f) in enumerate(pairs, 1)]
+
+
+def test_time_to_accuracy_is_told_and_written(monkeypatch, tmp_path, capsys) -> None:
+    made = marks("mace_run_train", (10.0, 200.0), (20.0, 100.0), (30.0, 80.0))
+    made += marks("bench run", (4.0, 190.0), (8.0, 70.0), (12.0, 90.0), (16.0, 60.0))
+    monkeypatch.setattr(accuracy, "time_to_accuracy", lambda epochs: made if epochs == 3 else [])
+    assert command.main([f"part={ACCURACY}", "epochs=3", f"out={tmp_path}/speed"]) == 0
+    text = capsys.readouterr().out
+    for part in ("CPU time to 80", "mace_run_train", "30", "16"):
+        assert part in text
+    names = {path.name for path in (tmp_path / "speed").iterdir()}
+    assert names == {f"time_to_accuracy.{suffix}" for suffix in ("csv", "pdf", "png")}
+    heading, first, *_ = (tmp_path / "speed/time_to_accuracy.csv").read_text().splitlines()
+    assert heading.startswith("program,step,CPU time [s],forces RMSE [meV/Å]")
+    assert first == "mace_run_train,25,10.0,200.0,1.0"
+
+
+def test_without_a_folder_nothing_is_written(monkeypatch, tmp_path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(accuracy, "time_to_accuracy", lambda epochs: marks("bench run", (1.0, 2.0)))
+    assert command.main([f"part={ACCURACY}"]) == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("forces", "seconds"), [(200.0, 4.0), (80.0, 16.0), (60.0, 16.0), (65.0, 16.0), (50.0, None)]
+)
+def test_an_error_is_reached_where_it_is_kept(forces: float, seconds: float | None) -> None:
+    made = marks("bench run", (4.0, 190.0), (8.0, 70.0), (12.0, 90.0), (16.0, 60.0))
+    found = accuracy.seconds_to(made, "bench run", forces)
+    assert math.isnan(found) if seconds is None else found == seconds
 
 
 def test_a_size_without_whole_molecules_is_refused() -> None:

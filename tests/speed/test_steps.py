@@ -123,3 +123,26 @@ def test_polar_mace_is_told_cell_boundary_and_minus_the_field() -> None:
     torch.testing.assert_close(turns, torch.eye(3).double().expand(2, 3, 3), rtol=0, atol=1e-12)
     assert data["ptr"].tolist() == [0, 7, 16]
     assert {data[k].dtype for k in ("positions", "cell", "shifts", "rcell")} == {torch.float64}
+
+
+@pytest.mark.parametrize("name", ["local_charges", "scf_qeq", "scf_levels", "polar"])
+def test_behind_the_backbone_the_other_weights_learn(
+    work: Workload, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The step is that of the point, forces included, with its features as constants."""
+    models = watched(monkeypatch)
+    step = steps.point_training_behind(work, name)
+    assert step is not None
+    step()
+    (model,) = models
+    names = [k for k, p in model.named_parameters() if p.grad is not None and bool(p.grad.any())]
+    assert names and not any(k.startswith("backbone") for k in names)
+    whole = steps.point(work, name)(work.batch)
+    given = steps.point(work, name)
+    given.backbone = steps.GivenFeatures(given.backbone(work.batch))
+    torch.testing.assert_close(given(work.batch).energy, whole.energy, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["short_range", "global_embedding"])
+def test_without_a_density_nothing_is_behind_the_backbone(work: Workload, name: str) -> None:
+    assert steps.point_training_behind(work, name) is None

@@ -15,6 +15,7 @@ from bench.speed import tables
 from bench.speed.options import Speed
 from bench.speed.solvers import SolverCost
 from bench.speed.timing import Ratio
+from bench.speed.workload import Workload
 
 WORK = SimpleNamespace(batch=SimpleNamespace(num_atoms=torch.tensor([24, 24, 24, 24])))
 OPTIONS = Speed(rounds=15, dtype="float32", threads=2, models=["les", "scf_qeq"])
@@ -102,3 +103,38 @@ def test_iterations_are_counted_where_there_are_any(monkeypatch: pytest.MonkeyPa
         "Maps, solve and backward alone, mlp update",
         "mlp",
     ]
+
+
+def test_memory_is_relative_to_maces() -> None:
+    table = tables._memory_table({"mace": 200.0, "les": 90.4}, WORK, OPTIONS)
+    assert row(table, "les") == ["les", "90", "0.452"]
+    text = " ".join(printed(table))
+    assert "Peak memory of a training step: 4 slabs of 24 atoms" in text and "[MiB]" in text
+
+
+def test_shares_are_of_the_points_own_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has no density has nothing behind the backbone."""
+
+    def measure(steps, *, rounds, title):
+        assert list(steps) == [title, f"{title} behind the backbone"]
+        return [Ratio(name, 0.1, k, k, k) for name, k in zip(steps, (1.0, 0.25))]
+
+    behind = {"les": lambda: None, "short_range": None}
+    monkeypatch.setattr(tables, "measure", measure)
+    monkeypatch.setattr(tables, "point_training", lambda work, name: name)
+    monkeypatch.setattr(tables, "point_training_behind", lambda work, name: behind[name])
+    options = Speed(models=["short_range", "les"])
+    (table,) = tables._share(WORK, options)
+    assert row(table, "les")[:3] == ["les behind the backbone", "0.100", "0.250"]
+    assert table.row_count == 1
+
+
+def test_matrices_are_compared_where_there_are_any(
+    work: Workload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        tables, "measure", lambda steps, **rest: [Ratio(n, 0.1, 1.0, 1.0, 1.0) for n in steps]
+    )
+    (table,) = tables._matrices(work, Speed(models=["les", "scf_qeq"]))
+    names = [cell.strip() for cell in table.columns[0].cells]
+    assert names == ["short_range", "scf_qeq, matrices", "scf_qeq, matrix-free"]
