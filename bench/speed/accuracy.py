@@ -101,13 +101,14 @@ def _run(system: str, epochs: int, schedule: str) -> tuple[RunConfig, Dataset]:
     """The configuration of both, and the data with the test set in the place of validation."""
     torch.set_num_threads(1)
     config = compose(["model=short_range", f"system={system}", f"training.epochs={epochs}"])
-    weights = LossWeights(**{item.name: 0.0 for item in fields(LossWeights)})
+    taught = (ENERGY.name, FORCES.name)
+    weights = {item.name: float(item.name in taught) for item in fields(LossWeights)}
     training = replace(
         config.training,
         validations=epochs,
         warmup_fraction=0.0,
         schedule=schedule,
-        loss=replace(weights, energy=1.0, forces=1.0),
+        loss=LossWeights(**weights),
     )
     data = load_dataset(config.system)
     shown = replace(data, frames={**data.frames, "valid": data.frames["test"]})

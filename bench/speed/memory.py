@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from itertools import accumulate
 from typing import Any
 
-from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
 
 from bench.speed.timing import Step
@@ -37,7 +36,7 @@ def peak_memory(step: Step) -> float:
     events = [
         (event.start_ns(), event.nbytes())
         for event in profiler.kineto_results.events()
-        if event.name() == MEMORY_EVENT and event.device_type() == DeviceType.CPU
+        if event.name() == MEMORY_EVENT and event.device_type().name == "CPU"
     ]
     changes = (size for _, size in sorted(events, key=lambda event: event[0]))
     return max(accumulate(changes), default=0) / 2**20

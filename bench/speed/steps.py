@@ -55,7 +55,7 @@ def point_training_behind(work: Workload, name: str) -> Step | None:
     model = point(work, name)
     if MULTIPOLES.name not in model.predicts:
         return None
-    model.backbone = GivenFeatures(model.backbone(work.batch))
+    model.backbone = GivenFeatures(model.backbone(work.batch))  # type: ignore[assignment]
     return _training(model, lambda: model(work.batch, training=True), work.batch)
 
 
