@@ -8,7 +8,7 @@ from bench.commands import VERBS
 from bench.commands.complete import options_of
 from bench.commands.data import VERBS as DATA
 from bench.commands.run import OPTIONS
-from bench.config.compose import compose, each_choice
+from bench.config.compose import check_overrides, compose, each_choice
 from bench.config.options import parse
 from bench.config.schema import RunConfig
 from bench.config.study import written_out
@@ -52,8 +52,10 @@ def understand(words):
     settings = [w for w in settings if w not in {*OPTIONS, "job"} and not w.startswith("hydra")]
     if RunConfig in options_of(ALL[name].module):
         for sweep in written_out(settings):
-            for choice in each_choice(sweep):
-                compose(choice)
+            first, *others = each_choice(sweep)
+            compose(first)
+            for choice in others:
+                check_overrides(choice)  # their names, in a tenth of the time
 
 
 @pytest.mark.parametrize("typed", TYPED)
