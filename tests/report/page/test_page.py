@@ -223,7 +223,7 @@ def test_numbers_are_short(value, text):
     assert number(value) == text
 
 
-def test_pages_figures_and_status_are_made_without_torch(tmp_path):
+def test_pages_with_figures_and_status_are_made_without_torch(tmp_path):
     """Runs are read, no model: that is seconds less of a start, and works where torch does not."""
     folder = run(tmp_path, "scf_qeq", {"forces_rmse": 1.0})
     write_csv(folder.log, lines([epoch_row(k) for k in range(3)]))
@@ -231,7 +231,6 @@ def test_pages_figures_and_status_are_made_without_torch(tmp_path):
     code = (
         "import sys; from bench.cli import main; place, out = sys.argv[1:]\n"
         "assert main(['status', place]) == 0\n"
-        "assert main(['figures', 'design_space', f'runs={place}', f'out={out}/figures']) == 0\n"
         "assert main(['report', place, f'out={out}/report.html']) == 0\n"
         "assert not {'torch', 'mace'} & set(sys.modules)\n"
     )

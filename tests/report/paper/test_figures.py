@@ -308,11 +308,9 @@ def test_one_command_writes_png_pdf_and_caption_and_says_what_there_is_not(
     assert "Data: pt_water, version dddddddddd, 5 test structures; preset smoke." in text
     assert "Seeds: 0." in text and "les (diverged: NaN)" in text and "95 %" in text
     assert "metal alone: 1, H2O alone: 1, metal with H2O: 1" in text
-
-
-def test_the_same_runs_give_the_same_files(fields, tmp_path):
-    files = [write_figures([fields], ["design_space"], tmp_path / name).files for name in "ab"]
-    assert all(one.read_bytes() == other.read_bytes() for one, other in zip(*files))
+    again = write_figures([scene(tmp_path)], ["field_response"], tmp_path / "again").files
+    for file in again:  # the same runs give the same files
+        assert file.read_bytes() == (out / "pt_water/smoke" / file.name).read_bytes()
 
 
 def test_a_name_with_signs_of_mathematics_is_drawn_as_it_is(tmp_path):
