@@ -30,7 +30,7 @@ test: lint  ## Lint, type-check and run all tests
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(JOBS)
 
 regress: $(STAMP)  ## Compare small trainings and the cost of a step with results/baselines (minutes)
-	$(BIN)/bench regress
+	$(BIN)/bench regress $(GUARD)
 
 fuzz: $(STAMP)  ## Try 10,000 odd words, cards and files: each works or is one sentence (minutes)
 	FUZZ_CASES=10000 OMP_NUM_THREADS=1 $(BIN)/pytest tests/fuzz
