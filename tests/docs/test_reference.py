@@ -21,7 +21,9 @@ def first_cells(text):
     return [line.split("|")[1].strip(" `") for line in text.splitlines() if line.startswith("| ")]
 
 
-@pytest.mark.parametrize("name", [*sorted(VERBS.keys() - {"data"}), *(f"data {name}" for name in DATA)])
+@pytest.mark.parametrize(
+    "name", [*sorted(VERBS.keys() - {"data"}), *(f"data {name}" for name in DATA)]
+)
 def test_a_verb_has_its_section_with_every_option(name):
     module = {**VERBS, **{f"data {name}": verb for name, verb in DATA.items()}}[name].module
     (section,) = re.findall(rf"^## `bench {name}`\n(.*?)(?=^## |\Z)", MADE["verbs"](), re.M | re.S)
