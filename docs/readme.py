@@ -42,8 +42,7 @@ ORDER = (  # along the design space
 )
 LEGEND = """\
 RMSE on test structures, mean ± standard deviation over {seeds}, `{settings}`: forces; slope
-of the dipole by the field; energy between charge states less its mean over geometries. The best of
-a column is bold where its 95 % interval overlaps no other's."""
+of the dipole by the field; E(Q) − E(0) less its mean. Bold: no other's 95 % interval overlaps."""
 
 
 @dataclass
@@ -100,11 +99,14 @@ def study_table(options: Readme) -> str:
     found = {title: _column(rows, system, name, models) for system, name, title in COLUMNS}
     columns = {title: column for title, column in found.items() if column["mean"].notna().any()}
     seeds = sorted({int(n) for column in columns.values() for n in column["seeds"].dropna()})
-    lines = [["model", *columns], ["---", *["---:"] * len(columns)]]
-    lines.append(["", *(column["unit"].dropna().iloc[0] for column in columns.values())])
+    units = [column["unit"].dropna().iloc[0] for column in columns.values()]
+    headings = [f"{title} [{unit}]" for title, unit in zip(columns, units)]
+    lines = [["model", *headings], ["---", *["---:"] * len(columns)]]
     shown = [_cells(column) for column in columns.values()]
     lines += [[f"`{model}`", *(column[k] for column in shown)] for k, model in enumerate(models)]
-    counted = f"{' to '.join(map(str, dict.fromkeys([seeds[0], seeds[-1]])))} seeds"
+    counted = "one seed"
+    if seeds[-1] > 1:
+        counted = f"{' to '.join(map(str, dict.fromkeys([seeds[0], seeds[-1]])))} seeds"
     settings = f"preset={options.preset} {changed}".strip()
     legend = LEGEND.format(seeds=counted, settings=settings)
     return "\n".join([*(f"| {' | '.join(line)} |" for line in lines), "", legend])
