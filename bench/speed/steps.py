@@ -56,6 +56,8 @@ def point_training_behind(work: Workload, name: str) -> Step | None:
     if MULTIPOLES.name not in model.predicts:
         return None
     model.backbone = GivenFeatures(model.backbone(work.batch))  # type: ignore[assignment]
+    if not any(True for _ in model.parameters()):  # no optimiser works on nothing
+        model.register_parameter("nothing", nn.Parameter(torch.zeros(())))
     return _training(model, lambda: model(work.batch, training=True), work.batch)
 
 

@@ -143,6 +143,13 @@ def test_behind_the_backbone_the_other_weights_learn(
     torch.testing.assert_close(given(work.batch).energy, whole.energy, rtol=0, atol=1e-9)
 
 
+def test_behind_the_backbone_there_may_be_nothing_to_learn(work: Workload) -> None:
+    """Fixed charges cost maps and their derivatives all the same."""
+    step = steps.point_training_behind(work, "fixed_charge")
+    assert step is not None
+    step()
+
+
 @pytest.mark.parametrize("name", ["short_range", "global_embedding"])
 def test_without_a_density_nothing_is_behind_the_backbone(work: Workload, name: str) -> None:
     assert steps.point_training_behind(work, name) is None
