@@ -46,10 +46,10 @@ def options(tmp_path):
 
 def test_the_table_has_models_along_the_design_space_and_units(options):
     lines = study_table(options).splitlines()
-    assert lines[0] == "| model | Pt forces | SiO₂ ΔE(Q) |"  # a column without numbers is none
-    assert lines[2] == "|  | meV/Å | meV/Å |"
-    assert lines[3] == "| `short_range` | **150 ± 1** | – |"
-    assert lines[4] == "| `scf_qeq` | 200 ± 1 | 3 ± 1 |"
+    # a column without numbers is none
+    assert lines[0] == "| model | Pt forces [meV/Å] | SiO₂ ΔE(Q) [meV/Å] |"
+    assert lines[2] == "| `short_range` | **150 ± 1** | – |"
+    assert lines[3] == "| `scf_qeq` | 200 ± 1 | 3 ± 1 |"
     assert "over 3 seeds, `preset=quick`" in study_table(options)
 
 
