@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from bench.report.groups import AXES, select
 from bench.report.leaderboard import cells
+
+if TYPE_CHECKING:
+    from mkdocs.config.defaults import MkDocsConfig
+    from mkdocs.structure.files import Files
 
 STUDY = Path(__file__).parents[2] / "results" / "study"
 COLUMNS = [*AXES, "name", "subset", "unit", "better"]
@@ -20,9 +25,20 @@ _ASKED = re.compile(r"^<!-- results: (?P<model>\w+) -->$", re.MULTILINE)
 _TABLE = re.compile(r"^<!-- table: (?P<name>\w+) -->$", re.MULTILINE)
 
 
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """The study's figures beside the pages: the repository keeps them with the study's numbers."""
+    from mkdocs.structure.files import File
+
+    for path in sorted((STUDY / "figures").rglob("*.png")):
+        place = f"figures/{path.relative_to(STUDY / 'figures')}"
+        files.append(File.generated(config, place, abs_src_path=str(path)))
+    return files
+
+
 def on_page_markdown(markdown: str, **_: object) -> str:
     """The page with a model's results, or a whole table, where it asks for them."""
     markdown = _TABLE.sub(lambda asked: table_of(STUDY / f"{asked['name']}.csv"), markdown)
+    markdown = markdown.replace("](../results/study/figures/", "](figures/")
     return _ASKED.sub(lambda asked: results_of(asked["model"], study()), markdown)
 
 
