@@ -21,6 +21,7 @@ MULTIPLICITY_KEY = "multiplicity"
 ASIDE_KEY = "aside"  # true where no number over all test structures counts it, only its subset's
 HIRSHFELD_KEY = "REF_hirshfeld_charges"  # e, of the reference code itself
 MULLIKEN_KEY = "REF_mulliken_charges"  # e
+MACE_CHARGES_KEY = "REF_charges"  # e, what mace-torch calls charges
 VACANCY_SITE_KEY = "vacancy_site"  # Å, where the removed atom was
 # Valence electrons per Å on equally spaced planes from z = 0 to the cell's top; of test slabs.
 ELECTRON_PROFILE_KEY = "REF_electron_profile"
@@ -36,6 +37,7 @@ RELAXED_SUBSET = "relaxed"  # minima of the reference, from which a model goes t
 # What a prediction has beside its quantities.
 BASELINE_KEY = "BASELINE_energy"  # eV, of the training set's elements: no model needed
 CHARGE_BLIND_KEY = "charge_blind"  # whether the point does not know the total charge
+SECONDS_KEY = "PRED_seconds"  # s, that a calculator took for energy and forces
 CHEMICAL_POTENTIAL_KEY = "PRED_chemical_potential"  # eV, the Fermi level in the energy's zero
 FERMI_LEVEL_GAP_KEY = "SCF_fermi_level_gap"  # eV
 ITERATIONS_KEY = "SCF_iterations"

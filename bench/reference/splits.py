@@ -8,12 +8,12 @@ import ase
 
 from bench.config.systems import system_named
 from bench.data.dataset import load_dataset
-from bench.labels.keys import MULTIPLICITY_KEY, SPLITS
+from bench.labels.keys import MACE_CHARGES_KEY, MULTIPLICITY_KEY, SPLITS
 from bench.labels.quantities import MULTIPOLES
 from bench.storage import write_frames
 
 # What mace-torch calls otherwise; energies, forces, stresses and total charges have its own keys.
-SPIN_KEY, CHARGES_KEY = "total_spin", "REF_charges"
+SPIN_KEY = "total_spin"
 
 
 def export(system: str, folder: Path) -> list[Path]:
@@ -44,7 +44,6 @@ def _with_names(atoms: ase.Atoms) -> ase.Atoms:
     if MULTIPLICITY_KEY in copy.info:
         copy.info[SPIN_KEY] = copy.info[MULTIPLICITY_KEY]
     if MULTIPOLES.reference_key in copy.arrays:
-        copy.arrays[CHARGES_KEY] = copy.arrays[MULTIPOLES.reference_key].reshape(len(copy), -1)[
-            :, 0
-        ]
+        multipoles = copy.arrays[MULTIPOLES.reference_key].reshape(len(copy), -1)
+        copy.arrays[MACE_CHARGES_KEY] = multipoles[:, 0]
     return copy

@@ -9,6 +9,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from bench.errors import BenchError
+from bench.evaluate.selection import headline
 from bench.report.added_charge_figure import added_charge_figure
 from bench.report.born_figure import born_figure
 from bench.report.charge_figure import charge_figure
@@ -59,7 +60,7 @@ def _figures(folder: RunFolder) -> dict[str, Callable[[], Figure]]:
     """Name to the function that draws it."""
     run = folder.read_metrics()["run"]
     title = f"{run['system']}, {run['model']}"
-    frames = folder.read_predictions()
+    frames = headline(folder.read_predictions())
     return {
         "learning_curves": lambda: learning_curves(_log(folder), title),
         "parity": lambda: parity_figure(frames, title),

@@ -15,13 +15,11 @@ from ase.calculators.calculator import PropertyNotImplementedError
 from bench.errors import BenchError, nearest
 from bench.evaluate.selection import felt_field, total_charge
 from bench.inference.relax import write_minimum_of
-from bench.labels.keys import MULTIPLICITY_KEY, RELAXED_SUBSET, TOTAL_CHARGE_KEY
+from bench.labels.keys import MULTIPLICITY_KEY, RELAXED_SUBSET, SECONDS_KEY, TOTAL_CHARGE_KEY
 from bench.labels.quantities import ENERGY, FORCES, labels
 from bench.labels.stored import can_have, is_stated
 from bench.outside import load_factory
 from bench.scoring.foreign import RESULTS, STATE, Speech, store
-
-SECONDS_KEY = "PRED_seconds"  # s, of energy and forces
 
 
 class CalculatorFailed(BenchError):

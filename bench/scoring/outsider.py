@@ -23,7 +23,7 @@ from bench.errors import BenchError
 from bench.evaluate.metrics import evaluate
 from bench.evaluate.record import record
 from bench.evaluate.registry import TIME_PER_ATOM
-from bench.labels.keys import BASELINE_KEY, CHARGE_BLIND_KEY
+from bench.labels.keys import BASELINE_KEY, CHARGE_BLIND_KEY, SECONDS_KEY
 from bench.labels.quantities import labels
 from bench.labels.stored import can_have, is_stated, stored
 from bench.runs.folder import RunFolder, Status, run_folders
@@ -32,7 +32,7 @@ from bench.runs.provenance import session
 from bench.runs.recording import recording
 from bench.scoring.alignment import Alignment
 from bench.scoring.blindness import CHARGE
-from bench.scoring.calculator import SECONDS_KEY, CalculatorFailed
+from bench.scoring.calculator import CalculatorFailed
 from bench.scoring.so_far import SoFar
 
 PRESET = "outsider"  # of runs that nobody trained here

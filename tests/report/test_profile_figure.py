@@ -24,7 +24,7 @@ def curve(axes, label):
 def test_metal_water_and_both_have_a_column_each(frames):
     figure = profile_figure(frames, "pt_water, polar")
     titles = [axes.get_title().split("\n")[0] for axes in figure.axes[:3]]
-    assert titles == ["Pt12, group=g10", "H10O5, group=g11", "Pt12H10O5, group=g0"]
+    assert titles == ["Pt12, group=g99", "H10O5, group=g100", "Pt12H10O5, group=g75"]
     assert figure.get_suptitle() == "pt_water, polar"
     assert {axes.get_ylabel() for axes in figure.axes[:3]} == {"induced charge (me/(VÅ²))"}
     assert {axes.get_ylabel() for axes in figure.axes[3:]} == {"induced potential (V/(V/Å))"}
@@ -33,7 +33,7 @@ def test_metal_water_and_both_have_a_column_each(frames):
 
 def test_curves_are_those_of_the_metric(frames):
     figure = profile_figure(frames, "title")
-    (series,) = (s for s in field_series(frames) if s.group == "g0")
+    (series,) = (s for s in field_series(frames) if s.group == "g75")
     profile = induced_profile(series)
     for label, source in (("DFT", "reference"), ("model", "predicted")):
         heights, density = curve(figure.axes[2], label)

@@ -315,6 +315,6 @@ def test_charge_differences_need_two_charge_states_and_room_for_both() -> None:
     for atoms, charge in zip(structures["train"], (0.0, 1.0)):
         atoms.info |= {"group": "a", "total_charge": charge}
     losses = choose_losses(LossWeights(), names, structures)
-    assert losses.weights["charge_difference"] == 1.0
+    assert losses.weights["charge_difference"] == 3.0
     told = choose_losses(LossWeights(), names, structures, batch_size=1)
     assert "batch_size=1" in told.dropped["charge_difference"]
