@@ -33,7 +33,7 @@ from bench.evaluate.registry import (
     MetricInfo,
 )
 from bench.evaluate.relaxed import score_relaxed
-from bench.evaluate.scoring import UNSOUND, Array, Missing, Sample, score_by_subset
+from bench.evaluate.scoring import Array, Sample, score_by_subset, sound_sample
 from bench.evaluate.selection import charge_name
 from bench.evaluate.transition_levels import score_levels
 from bench.runs.records import Evaluation
@@ -64,10 +64,7 @@ class Difference:
         Raises:
             Missing: a prediction is not sound.
         """
-        if not self.sound:
-            raise Missing(UNSOUND)
-        reference, predicted, baseline = (self.values[k : k + 1] for k in range(3))
-        return Sample(self.group, reference, predicted, baseline)
+        return sound_sample(self.group, self.values, sound=self.sound)
 
 
 def charge_states(frames: Sequence[ase.Atoms]) -> Evaluation:

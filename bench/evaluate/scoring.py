@@ -56,6 +56,23 @@ class Sample:
     multipoles: Array | None = None
 
 
+def sound_sample(group: str, values: Array, *, sound: bool) -> Sample:
+    """The sample of one number.
+
+    Args:
+        group: geometry it belongs to.
+        values: [3] of the reference, predicted and of the baseline.
+        sound: whether the prediction converged and is finite.
+
+    Raises:
+        Missing: it is not.
+    """
+    if not sound:
+        raise Missing(UNSOUND)
+    reference, predicted, baseline = (values[k : k + 1] for k in range(3))
+    return Sample(group, reference, predicted, baseline)
+
+
 def error_records(family: Family, subset: str, samples: Sequence[Sample]) -> list[MetricRecord]:
     """MAE and RMSE over all values, those of the training mean and of the reference's multipoles,
     and the reference's deviation.

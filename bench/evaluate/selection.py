@@ -30,7 +30,12 @@ def converged(atoms: ase.Atoms) -> bool:
 
 def headline(frames: Sequence[ase.Atoms]) -> list[ase.Atoms]:
     """Those that numbers over all test structures are made of: none that the data set aside."""
-    return [atoms for atoms in frames if not atoms.info.get(ASIDE_KEY, False)]
+    return [atoms for atoms in frames if not aside(atoms)]
+
+
+def aside(atoms: ase.Atoms) -> bool:
+    """Whether the data set it aside: no number but that of its own subset counts it."""
+    return bool(atoms.info.get(ASIDE_KEY, False))
 
 
 def total_charge(atoms: ase.Atoms) -> int | float:
@@ -87,7 +92,7 @@ def subsets(
         field_range: as of ``beyond``; None leaves that subset out.
     """
     chosen: dict[str, list[int]] = defaultdict(list)
-    chosen["all"] = [i for i, atoms in enumerate(frames) if not atoms.info.get(ASIDE_KEY, False)]
+    chosen["all"] = [i for i, atoms in enumerate(frames) if not aside(atoms)]
     for index, atoms in enumerate(frames):
         name = str(atoms.info["subset"])
         chosen["subset=all" if name == "all" else name].append(index)
@@ -95,9 +100,8 @@ def subsets(
     if any(np.any(felt_field(a)) for a in counted.values()):
         chosen["no_applied_field"] = [i for i, a in counted.items() if without_applied_field(a)]
         if field_range is not None:
-            chosen[BEYOND] = [
-                i for i, a in counted.items() if beyond(felt_field(a)[None], field_range)[0]
-            ]
+            outside = beyond(np.stack([felt_field(a) for a in counted.values()]), field_range)
+            chosen[BEYOND] = [i for i, out in zip(counted, outside) if out]
     charges = {i: total_charge(a) for i, a in counted.items()}
     several = sorted(set(charges.values()))
     for charge in several if len(several) > 1 else []:

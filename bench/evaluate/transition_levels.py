@@ -21,7 +21,7 @@ from bench.evaluate.charge_groups import ChargeStates
 from bench.evaluate.image_charge import image_correction
 from bench.evaluate.record import record
 from bench.evaluate.registry import Family, MetricInfo
-from bench.evaluate.scoring import UNSOUND, Array, Missing, Sample, score_by_subset
+from bench.evaluate.scoring import UNSOUND, Array, Sample, score_by_subset, sound_sample
 from bench.evaluate.selection import charge_name, total_charge
 from bench.labels.keys import DIELECTRIC_KEY
 from bench.runs.records import Evaluation
@@ -54,10 +54,7 @@ class Level:
         Raises:
             Missing: a prediction is not sound.
         """
-        if not self.sound:
-            raise Missing(UNSOUND)
-        reference, predicted, baseline = (self.values[k : k + 1] for k in range(3))
-        return Sample(self.group, reference, predicted, baseline)
+        return sound_sample(self.group, self.values, sound=self.sound)
 
 
 def levels(states: Sequence[ChargeStates], *, relaxed: bool = False) -> list[Level]:

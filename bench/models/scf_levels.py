@@ -9,13 +9,12 @@ in the gap, and the energy turns piecewise linear in the total charge as the wid
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad, softplus
 
-from bench.config.schema import Mode, ModelConfig
+from bench.config.schema import ModelConfig
 from bench.density.coulomb import Maps
 from bench.labels.elements import METALS
 from bench.models.base import Density, Inputs
@@ -46,8 +45,6 @@ class ScfLevels(SelfConsistentPoint):
     Raises:
         BenchError: an element without a formal charge.
     """
-
-    recommended: ClassVar[Mode] = Mode.implicit
 
     signs: Tensor  # [k]
 

@@ -7,21 +7,14 @@ import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from bench.evaluate.registry import CHARGE_DIFFERENCE, DIPOLE_SLOPE
 from bench.report.drawing import NoData, panels
-from bench.report.paper.caption import Drawing, counts
+from bench.report.paper import qualities
+from bench.report.paper.caption import Drawing
 from bench.report.paper.cost import COST_RATIO, CPU_SECONDS
 from bench.report.paper.design_space import cost_says
 from bench.report.paper.lines import legend_below
 from bench.report.paper.rows import in_units
 from bench.report.paper.scene import Scene
-
-QUALITIES = {
-    "forces_rmse": "forces",
-    "energy_rmse": "energy",
-    f"{DIPOLE_SLOPE.name}_rmse": "polarisability dM/dE",
-    f"{CHARGE_DIFFERENCE.name}_rmse": "E(Q) − E(0)",
-}
 
 
 def draw(scene: Scene) -> Drawing:
@@ -35,21 +28,20 @@ def draw(scene: Scene) -> Drawing:
     if cost.empty:
         cost, axis = scene.values(CPU_SECONDS), "CPU time of a run (s)"
     labels = [label for label in scene.points if label in cost.index]
-    shown = [name for name in QUALITIES if set(scene.values(name).index) & set(labels)][:3]
+    shown = qualities.shown(scene, labels)
     if not shown:
         raise NoData("no experiment has errors and a cost")
     figure, axes = panels(len(shown), title=scene.title("accuracy against cost"))
     for panel, name in zip(axes, shown):
         _draw(panel, scene, cost.reindex(labels), scene.values(name))
         unit = str(scene.values(name)["unit"].iloc[0])
-        panel.set(title=QUALITIES[name], xlabel=axis, ylabel=in_units(unit))
+        panel.set(title=qualities.QUALITIES[name], xlabel=axis, ylabel=in_units(unit))
     legend_below(figure, axes)
-    stands = ", ".join(f"{QUALITIES[name]} {counts(scene, name)}" for name in shown)
     says = [
         "Root mean square errors against the cost of a run; grey: the front of those that no other "
         "beats in both. Lower left is better.",
         cost_says(scene),
-        f"Errors stand on so many structures, series or pairs: {stands}.",
+        qualities.stands_on(scene, shown),
     ]
     return Drawing(figure, says, labels)
 

@@ -8,23 +8,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from bench.config.catalogue import axes as catalogued
-from bench.evaluate.registry import (
-    CHARGE_DIFFERENCE,
-    DIPOLE_SLOPE,
-    VACANCY_CHARGE,
-)
+from bench.evaluate.registry import VACANCY_CHARGE
 from bench.report.drawing import NoData
 from bench.report.paper.caption import Drawing, counts
 from bench.report.paper.cost import COST_RATIO, CPU_SECONDS
+from bench.report.paper.qualities import QUALITIES as FIRST
 from bench.report.paper.rows import HEAD, WIDTH, Panel, draw_rows, in_units, panel, rows_of
 from bench.report.paper.scene import Scene
 
 AXES = ("density", "response", "energy")
 QUALITIES = {
-    "forces_rmse": "forces",
-    "energy_rmse": "energy",
-    f"{DIPOLE_SLOPE.name}_rmse": "polarisability dM/dE",
-    f"{CHARGE_DIFFERENCE.name}_rmse": "E(Q) − E(0)",
+    **FIRST,
     f"{VACANCY_CHARGE.name}_rmse": "charge within 3 Å\nof the vacancy",
 }
 LINE = 22  # characters of a column of words

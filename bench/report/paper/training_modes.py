@@ -13,6 +13,7 @@ from bench.errors import BenchError
 from bench.report.drawing import PANEL, NoData, diagonal
 from bench.report.paper.caption import Drawing, counts
 from bench.report.paper.lines import legend_below
+from bench.report.paper.qualities import of_several
 from bench.report.paper.rows import in_units
 from bench.report.paper.scene import MODE, Scene
 
@@ -27,9 +28,7 @@ def draw(scene: Scene) -> Drawing:
     Raises:
         NoData: no model was trained in two modes.
     """
-    table = modes(scene)
-    several = table.groupby("model")["mode"].nunique()
-    table = table[table["model"].isin(several.index[several > 1])]
+    table = of_several(modes(scene), "mode")
     if table.empty:
         raise NoData("no model was trained in two modes: training.mode=direct,implicit")
     errors = {name: text for name, text in ERRORS.items() if len(scene.values(name))}

@@ -9,19 +9,12 @@ from matplotlib.ticker import NullFormatter
 
 from bench.config.schema import SystemConfig
 from bench.errors import BenchError
-from bench.evaluate.registry import CHARGE_DIFFERENCE, DIPOLE_SLOPE
 from bench.report.drawing import NoData, panels
-from bench.report.paper.caption import Drawing, counts
+from bench.report.paper import qualities
+from bench.report.paper.caption import Drawing
 from bench.report.paper.lines import legend_below
 from bench.report.paper.rows import in_units, label_logarithm
 from bench.report.paper.scene import SIZE, Scene
-
-QUALITIES = {
-    "forces_rmse": "forces",
-    "energy_rmse": "energy",
-    f"{DIPOLE_SLOPE.name}_rmse": "polarisability dM/dE",
-    f"{CHARGE_DIFFERENCE.name}_rmse": "E(Q) − E(0)",
-}
 
 
 def draw(scene: Scene) -> Drawing:
@@ -30,20 +23,17 @@ def draw(scene: Scene) -> Drawing:
     Raises:
         NoData: no model was trained on two sizes.
     """
-    found = sizes(scene)
-    several = found.groupby("model")["size"].nunique()
-    found = found[found["model"].isin(several.index[several > 1])]
+    found = qualities.of_several(sizes(scene), "size")
     if found.empty:
         raise NoData(f"no model was trained on two sizes: {SIZE}=20,40")
-    shown = [name for name in QUALITIES if set(scene.values(name).index) & set(found["label"])][:3]
+    shown = qualities.shown(scene, found["label"])
     figure, axes = panels(len(shown), title=scene.title("error against training-set size"))
     for panel, name in zip(axes, shown):
         _draw(panel, scene, found, name)
     legend_below(figure, axes)
-    stands = ", ".join(f"{QUALITIES[name]} {counts(scene, name)}" for name in shown)
     says = [
         "Root mean square errors of the same test set after training on nested subsets.",
-        f"Errors stand on so many structures, series or pairs: {stands}.",
+        qualities.stands_on(scene, shown),
     ]
     return Drawing(figure, says, list(found["label"]))
 
@@ -91,7 +81,9 @@ def _draw(axes: Axes, scene: Scene, found: pd.DataFrame, name: str) -> None:
             capsize=2,
             label=str(model),
         )
-    axes.set(xscale="log", yscale="log", title=QUALITIES[name], xlabel="training structures")
+    axes.set(
+        xscale="log", yscale="log", title=qualities.QUALITIES[name], xlabel="training structures"
+    )
     axes.set_ylabel(in_units(str(values["unit"].iloc[0])))
     axes.set_xticks(sorted(found["size"].unique()), sorted(found["size"].unique()))
     axes.xaxis.set_minor_formatter(NullFormatter())
