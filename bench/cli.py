@@ -30,7 +30,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if argv is None else argv
     try:
         with terminate_as_interrupt():
-            return dispatch(words, VERBS, command="bench", about=ABOUT, more=MORE)
+            code = dispatch(words, VERBS, command="bench", about=ABOUT, more=MORE)
+            sys.stdout.flush()  # here, not at exit, where a reader that is gone would be an error
+            return code
     except BenchError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
