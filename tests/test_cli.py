@@ -179,7 +179,8 @@ def test_cfg_job_prints_the_configuration_and_writes_nothing(elsewhere, capsys):
     [("run --help", "head -n 1"), ("--help", "true")],  # more, and less, than a buffer holds
 )
 def test_a_reader_that_stops_early_is_no_error(words, reader):
-    command = f"{sys.executable} -m bench.cli {words} | {reader}; exit ${{PIPESTATUS[0]}}"
+    run = f"env -u PYTHONUNBUFFERED {sys.executable} -m bench.cli {words}"
+    command = f"{run} | {reader}; exit ${{PIPESTATUS[0]}}"
     result = subprocess.run(
         ["bash", "-c", command], capture_output=True, text=True, check=False, cwd=Path.cwd()
     )
