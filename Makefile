@@ -47,7 +47,7 @@ format: $(STAMP)  ## Format the code and mend what ruff can
 
 docs: $(STAMP)  ## Build the documentation in build/site, warnings being errors
 	$(BIN)/pip install --quiet $(PINS) --editable '.[docs]'
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 clean:  ## Remove .venv and caches; results stay
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache *.egg-info

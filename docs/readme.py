@@ -16,6 +16,7 @@ from bench.errors import BenchError
 from bench.report.leaderboard import cells
 from bench.storage import write_text
 from docs.hooks.study import STUDY, study
+from docs.hooks.tables import table
 
 ROOT = Path(__file__).parents[1]
 COLUMNS = (
@@ -101,15 +102,14 @@ def study_table(options: Readme) -> str:
     seeds = sorted({int(n) for column in columns.values() for n in column["seeds"].dropna()})
     units = [column["unit"].dropna().iloc[0] for column in columns.values()]
     headings = [f"{title} [{unit}]" for title, unit in zip(columns, units)]
-    lines = [["model", *headings], ["---", *["---:"] * len(columns)]]
     shown = [_cells(column) for column in columns.values()]
-    lines += [[f"`{model}`", *(column[k] for column in shown)] for k, model in enumerate(models)]
+    lines = [[f"`{model}`", *(column[k] for column in shown)] for k, model in enumerate(models)]
     counted = "one seed"
     if seeds[-1] > 1:
         counted = f"{' to '.join(map(str, dict.fromkeys([seeds[0], seeds[-1]])))} seeds"
     settings = f"preset={options.preset} {changed}".strip()
     legend = LEGEND.format(seeds=counted, settings=settings)
-    return "\n".join([*(f"| {' | '.join(line)} |" for line in lines), "", legend])
+    return f"{table(['model', *headings], lines, numbers=True)}\n\n{legend}"
 
 
 def _place(model: str) -> tuple[int, str]:

@@ -12,7 +12,7 @@ from bench.console import make_console
 from bench.speed.options import ACCURACY, Speed
 
 if TYPE_CHECKING:
-    from bench.speed.accuracy import Mark
+    from bench.speed.marks import Mark
 
 FILE = "time_to_accuracy"
 
@@ -46,7 +46,7 @@ def write(marks: Sequence[Mark], folder: Path) -> list[Path]:
     """The table of a time to accuracy as CSV, and its figure as PNG and PDF."""
     from bench.report.accuracy_by_time import accuracy_by_time
     from bench.report.drawing import save, styled
-    from bench.speed.accuracy import write_marks
+    from bench.speed.marks import write_marks
 
     table = folder / f"{FILE}.csv"
     write_marks(table, marks)

@@ -11,7 +11,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from bench.report.drawing import MARKERS, panels
 
 if TYPE_CHECKING:
-    from bench.speed.accuracy import Mark
+    from bench.speed.marks import Mark
 
 
 def accuracy_by_time(marks: Sequence[Mark], title: str) -> Figure:

@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -34,33 +34,13 @@ from bench.labels.quantities import ENERGY, FORCES
 from bench.models.facts import TrainingFacts
 from bench.models.registry import build_model
 from bench.signals import InterruptFlag
-from bench.storage import write_csv
+from bench.speed.marks import Mark
 from bench.train.files import TrainingFiles
 from bench.train.log import Row
 from bench.train.loop import Trainer
 from bench.train.sums import ErrorSums, ScfSums
 
 MACE, OURS, COSINE = "mace_run_train", "bench run", "bench run, cosine"
-HEADING = ["program", "step", "CPU time [s]", "forces RMSE [meV/Å]", "energy RMSE [meV/atom]"]
-
-
-@dataclass(frozen=True)
-class Mark:
-    """Errors on the test set after a part of a training.
-
-    Attributes:
-        program: whose training.
-        step: steps of the optimiser made.
-        seconds: CPU time of the steps so far.
-        forces: RMSE of the components in meV/Å.
-        energy: RMSE in meV/atom.
-    """
-
-    program: str
-    step: int
-    seconds: float
-    forces: float
-    energy: float
 
 
 def time_to_accuracy(*, epochs: int, system: str = "pt_water") -> list[Mark]:
@@ -81,20 +61,6 @@ def time_to_accuracy(*, epochs: int, system: str = "pt_water") -> list[Mark]:
         with ProcessPoolExecutor(1, mp_context=context) as process:
             marks += process.submit(train, system, epochs, schedule).result()
     return marks
-
-
-def write_marks(path: Path, marks: Sequence[Mark]) -> None:
-    """Write a table with units in its heading."""
-    rows = [[f"{getattr(mark, item.name)}" for item in fields(Mark)] for mark in marks]
-    write_csv(path, [HEADING, *rows])
-
-
-def seconds_to(marks: Sequence[Mark], program: str, forces: float) -> float:
-    """CPU time in s after which a program's force error (meV/Å) stays below; NaN if it never is."""
-    own = [mark for mark in marks if mark.program == program]
-    above = [k for k, mark in enumerate(own) if mark.forces > forces]
-    first = above[-1] + 1 if above else 0
-    return own[first].seconds if first < len(own) else float("nan")
 
 
 def _run(system: str, epochs: int, schedule: str) -> tuple[RunConfig, Dataset]:

@@ -34,7 +34,7 @@ class Speed:
     bench speed part=solvers                       our solve against mixing loops
     bench speed part=matrices atoms=216,432        where model.dense_limit belongs
     bench speed part=accuracy out=results/speed    force error by CPU time, against mace_run_train
-    bench speed atoms=24,54,108,216                several sizes
+    bench speed atoms=24,54,216 out=results/speed  several sizes, and a CSV file
     """
 
     part: list[str] = key(["training"], "what is timed", choices=PARTS)
@@ -44,7 +44,7 @@ class Speed:
     dtype: str = key("float32", "of the backbone", choices=DTYPES)
     threads: int = key(1, "of torch", least=1)
     epochs: int = key(30, "of part=accuracy", above=0)
-    out: str = key("", "folder of the table and figure of part=accuracy")
+    out: str = key("", "folder of a CSV file for each part, and of the figure of part=accuracy")
 
     def points(self) -> list[str]:
         """The models by name; of all of them the plain potential comes first."""

@@ -16,7 +16,6 @@ from bench.backbone.model import NodeFeatures, random_stream
 from bench.config.compose import compose
 from bench.data.batch import Batch
 from bench.inference.mace_torch import build_mace, mace_arguments
-from bench.labels.quantities import MULTIPOLES
 from bench.models.base import BACKBONE_OPTIONS, Point, build_point
 from bench.models.prediction import Prediction
 from bench.models.registry import class_of
@@ -53,7 +52,7 @@ def point_training_behind(work: Workload, name: str) -> Step | None:
     None for a point without a density, which has nothing there.
     """
     model = point(work, name)
-    if MULTIPOLES.name not in model.predicts:
+    if model.config.axes.density == "none":
         return None
     model.backbone = GivenFeatures(model.backbone(work.batch))  # type: ignore[assignment]
     if not any(True for _ in model.parameters()):  # no optimiser works on nothing

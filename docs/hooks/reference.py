@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_origin
@@ -31,6 +31,7 @@ from bench.labels.quantities import QUANTITIES, Source
 from bench.paths import shipped
 from bench.train.log import COLUMNS, heading
 from bench.verbs import Verb
+from docs.hooks.tables import table
 
 if TYPE_CHECKING:  # tests of what is made do without it
     from mkdocs.config.defaults import MkDocsConfig
@@ -72,14 +73,6 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
         name = f"datasets/{path.parent.name}.png"
         files.append(File.generated(config, name, abs_src_path=str(path)))
     return files
-
-
-def table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table of Markdown; bars within cells are escaped."""
-    lines = [heading, ["---"] * len(heading), *rows]
-    return "\n".join(
-        f"| {' | '.join(cell.replace('|', '&#124;') for cell in line)} |" for line in lines
-    )
 
 
 def verbs() -> str:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from bench.report.groups import AXES, select
 from bench.report.leaderboard import cells
+from docs.hooks.tables import table
 
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
@@ -45,8 +46,7 @@ def on_page_markdown(markdown: str, **_: object) -> str:
 def table_of(path: Path) -> str:
     """A table as it is in its file; what it leaves empty stays so."""
     rows = pd.read_csv(path, dtype=str).fillna("")
-    lines = [[*rows], ["---"] * len(rows.columns), *rows.to_numpy().tolist()]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return table([*rows], rows.to_numpy().tolist())
 
 
 def study(folder: Path = STUDY) -> pd.DataFrame:
@@ -82,7 +82,7 @@ def results_of(model: str, numbers: pd.DataFrame) -> str:
     metrics = list(dict.fromkeys(zip(rows["name"], rows["unit"])))
     columns = dict(tuple(rows.groupby(["system", "preset", "changed"], sort=True)))
     heading = ["", *(" ".join(map(str, which)).strip() for which in columns)]
-    lines = [heading, ["---", *["---:"] * len(columns)]]
+    lines = []
     by_metric = [
         c.set_index("name").reindex([name for name, _ in metrics]) for c in columns.values()
     ]
@@ -90,4 +90,4 @@ def results_of(model: str, numbers: pd.DataFrame) -> str:
         texts = [cells(column.iloc[k : k + 1])[0].text for column in by_metric]
         lines.append([f"`{name}` [{unit}]", *texts])
     told = "Mean ± standard deviation over seeds (their number); [metrics](../metrics.md)."
-    return "\n".join(["## Results", "", *(f"| {' | '.join(line)} |" for line in lines), "", told])
+    return f"## Results\n\n{table(heading, lines, numbers=True)}\n\n{told}"

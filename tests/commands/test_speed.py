@@ -13,7 +13,8 @@ from bench.commands import speed as command
 from bench.config.catalogue import choices
 from bench.errors import BenchError
 from bench.speed import accuracy, tables
-from bench.speed.accuracy import Mark
+from bench.speed.files import read
+from bench.speed.marks import Mark, read_marks, seconds_to
 from bench.speed.options import ACCURACY, FIRST_POINTS, PARTS, VARIANTS, Speed
 
 WORK = SimpleNamespace()
@@ -29,7 +30,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple]:
         return WORK
 
     def part(name: str):
-        return lambda work, options: calls.append((name, options)) or [Table(title=name)]
+        rows = [{"name": "les", "ratio": 0.123456}]
+        measured = [tables.Measured(Table(title=name), rows)]
+        return lambda work, options: calls.append((name, options)) or measured
 
     monkeypatch.setattr(tables, "workload", workload)
     monkeypatch.setattr(tables, "TABLES", {name: part(name) for name in PARTS})
@@ -86,6 +89,25 @@ def test_every_part_is_measured_at_every_size(asked: list[tuple]) -> None:
     assert {options.rounds for _, options in (*asked[1:3], *asked[4:])} == {7}
 
 
+def test_every_part_has_a_file_a_row_for_each_size(asked: list[tuple], tmp_path) -> None:
+    words = ["part=memory,solvers", "atoms=24,54", f"out={tmp_path}/speed"]
+    assert command.main(words) == 0 and command.main(words) == 0
+    assert {path.name for path in (tmp_path / "speed").iterdir()} == {"memory.csv", "solvers.csv"}
+    found = read(tmp_path / "speed" / "memory.csv", "memory")
+    assert found[["name", "atoms", "dtype", "ratio"]].to_numpy().tolist() == [
+        ["les", 24, "float32", 0.1235],
+        ["les", 54, "float32", 0.1235],
+    ]
+    assert {*read(tmp_path / "speed" / "solvers.csv", "solvers")["dtype"]} == {"float64"}
+
+
+def test_a_file_in_the_way_is_told_before_anything_is_measured(asked, tmp_path) -> None:
+    (tmp_path / "memory.csv").write_text("model,ratio\nles,0.4\n")
+    with pytest.raises(BenchError, match=r"memory\.csv is not a table that bench speed part=mem"):
+        command.main(["part=training,memory", f"out={tmp_path}"])
+    assert asked == []
+
+
 def marks(program: str, *pairs: tuple[float, float]) -> list[Mark]:
     return [Mark(program, 25 * k, seconds, f, 1.0) for k, (seconds, f) in enumerate(pairs, 1)]
 
@@ -103,6 +125,7 @@ def test_time_to_accuracy_is_told_and_written(monkeypatch, tmp_path, capsys) -> 
     heading, first, *_ = (tmp_path / "speed/time_to_accuracy.csv").read_text().splitlines()
     assert heading.startswith("program,step,CPU time [s],forces RMSE [meV/Å]")
     assert first == "mace_run_train,25,10.0,200.0,1.0"
+    assert read_marks(tmp_path / "speed/time_to_accuracy.csv") == made
 
 
 def test_without_a_folder_nothing_is_written(monkeypatch, tmp_path) -> None:
@@ -117,7 +140,7 @@ def test_without_a_folder_nothing_is_written(monkeypatch, tmp_path) -> None:
 )
 def test_an_error_is_reached_where_it_is_kept(forces: float, seconds: float | None) -> None:
     made = marks("bench run", (4.0, 190.0), (8.0, 70.0), (12.0, 90.0), (16.0, 60.0))
-    found = accuracy.seconds_to(made, "bench run", forces)
+    found = seconds_to(made, "bench run", forces)
     assert math.isnan(found) if seconds is None else found == seconds
 
 

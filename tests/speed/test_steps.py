@@ -125,7 +125,7 @@ def test_polar_mace_is_told_cell_boundary_and_minus_the_field() -> None:
     assert {data[k].dtype for k in ("positions", "cell", "shifts", "rcell")} == {torch.float64}
 
 
-@pytest.mark.parametrize("name", ["local_charges", "scf_qeq", "scf_levels", "polar"])
+@pytest.mark.parametrize("name", ["les", "scf_qeq", "scf_levels", "polar"])
 def test_behind_the_backbone_the_other_weights_learn(
     work: Workload, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

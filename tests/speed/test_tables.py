@@ -59,9 +59,10 @@ def test_times_are_relative_to_maces_own_model(
         monkeypatch.setattr(tables, kind, lambda work: None)
     for kind in ("point_training", "point_inference"):
         monkeypatch.setattr(tables, kind, lambda work, name: name)
-    (table,) = tables.TABLES[part](WORK, OPTIONS)
+    (found,) = tables.TABLES[part](WORK, OPTIONS)
     assert measured == [([first, *others], 15)]
-    assert table.row_count == 1 + len(others)
+    assert found.table.row_count == 1 + len(others)
+    assert [row["name"] for row in found.rows] == [first, *others]
 
 
 def test_a_table_of_ratios_states_what_was_measured() -> None:
@@ -95,9 +96,17 @@ def test_a_solver_that_fails_is_no_number() -> None:
 
 def test_iterations_are_counted_where_there_are_any(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tables, "Contest", lambda work, update: update)
-    monkeypatch.setattr(tables, "compare_solvers", lambda contest, rounds: [])
+    time = Ratio("mixing", 0.1, 3.0, 2.9, 3.1)
+    cost = SolverCost(time, 61, 12.4, density_error=3.4e-9, gradient_error=0.0567)
+    monkeypatch.setattr(tables, "compare_solvers", lambda contest, rounds: [cost])
     monkeypatch.setattr(tables, "_iteration_table", lambda contest: Table(title=contest.value))
-    titles = [table.title for table in tables._solvers(WORK, OPTIONS)]
+    found = tables._solvers(WORK, OPTIONS)
+    assert [[row["name"] for row in one.rows] for one in found] == [
+        ["linear: mixing"],
+        ["mlp: mixing"],
+        [],
+    ]
+    titles = [one.table.title for one in found]
     assert [title.split(":")[0] for title in titles] == [
         "Maps, solve and backward alone, linear update",
         "Maps, solve and backward alone, mlp update",
@@ -124,9 +133,9 @@ def test_shares_are_of_the_points_own_step(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(tables, "point_training", lambda work, name: name)
     monkeypatch.setattr(tables, "point_training_behind", lambda work, name: behind[name])
     options = Speed(models=["short_range", "les"])
-    (table,) = tables._share(WORK, options)
-    assert row(table, "les")[:3] == ["les behind the backbone", "0.100", "0.250"]
-    assert table.row_count == 1
+    (found,) = tables._share(WORK, options)
+    assert row(found.table, "les")[:3] == ["les", "0.100", "0.250"]
+    assert found.table.row_count == 1
 
 
 def test_matrices_are_compared_where_there_are_any(
@@ -135,6 +144,6 @@ def test_matrices_are_compared_where_there_are_any(
     monkeypatch.setattr(
         tables, "measure", lambda steps, **rest: [Ratio(n, 0.1, 1.0, 1.0, 1.0) for n in steps]
     )
-    (table,) = tables._matrices(work, Speed(models=["les", "scf_qeq"]))
-    names = [cell.strip() for cell in table.columns[0].cells]
+    (found,) = tables._matrices(work, Speed(models=["les", "scf_qeq"]))
+    names = [row["name"] for row in found.rows]
     assert names == ["short_range", "scf_qeq, matrices", "scf_qeq, matrix-free"]
