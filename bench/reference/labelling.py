@@ -79,8 +79,12 @@ class Worker:
         if self._process is not None:
             self._process.terminate()
 
-    def label(self, atoms: Atoms) -> Label:
+    def label(self, atoms: Atoms, *, start: Path | None = None) -> Label:
         """Calculate a planned structure with the usual settings, then with more careful ones.
+
+        Args:
+            atoms: the structure.
+            start: wave function of the first attempt, instead of one that was kept.
 
         Raises:
             NotLabelled: no attempt converged.
@@ -88,7 +92,7 @@ class Worker:
         reasons: list[str] = []
         self.cpu_seconds = 0.0
         for number, settings in enumerate(attempts(atoms)):
-            restart = self._wave_function(atoms) if number == 0 else None
+            restart = (start or self.wave_function(atoms)) if number == 0 else None
             try:
                 label = self.calculate(atoms, settings, restart=restart)
             except OutputError as failure:
@@ -156,7 +160,8 @@ class Worker:
         key = f"{geometry} {state}"
         return self.folder / f"start-{hashlib.sha256(key.encode()).hexdigest()[:12]}.wfn"
 
-    def _wave_function(self, atoms: Atoms) -> Path | None:
+    def wave_function(self, atoms: Atoms) -> Path | None:
+        """That of this geometry, if it was the last one."""
         kept = self._kept(atoms)
         return kept if kept.is_file() else None
 

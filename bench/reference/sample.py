@@ -104,10 +104,17 @@ def sample(
         if dynamics.nsteps % sampling.interval == 0:
             if not intact(atoms):
                 return
-            yield _frame(atoms, periodic, dynamics.nsteps)
+            yield kept_frame(atoms, periodic, dynamics.nsteps)
 
 
-def _frame(atoms: Atoms, periodic: np.ndarray, step: int) -> Atoms:
+def kept_frame(atoms: Atoms, periodic: np.ndarray, step: int) -> Atoms:
+    """The geometry alone, with its step and what it says of a vacancy.
+
+    Args:
+        atoms: the present geometry.
+        periodic: periodicity [3] of the frame.
+        step: of the trajectory.
+    """
     frame = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=periodic)
     frame.info = {k: v for k, v in atoms.info.items() if k.startswith("vacancy")}
     frame.info["step"] = step

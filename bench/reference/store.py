@@ -84,6 +84,17 @@ class Store:
             seen.add(atoms.info["uid"])
         return frames
 
+    def planned(self, uid: str) -> Atoms:
+        """One structure of the plan.
+
+        Raises:
+            BenchError: the plan has none of this uid.
+        """
+        plan = {atoms.info["uid"]: atoms for atoms in self.plan()}
+        if uid not in plan:
+            raise BenchError(f"{self.system} has no planned structure {uid}.", nearest(uid, plan))
+        return plan[uid]
+
     def write_plan(self, frames: list[Atoms]) -> None:
         """Replace the plan."""
         write_frames(self.folder / "plan.extxyz", frames)

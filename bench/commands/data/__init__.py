@@ -15,6 +15,7 @@ VERBS = {
     "sample vacancy": Verb(
         f"{_HERE}.sample_vacancy", "geometries of a crystal with an atom missing"
     ),
+    "relax": Verb(f"{_HERE}.relax", "a planned structure relaxed with CP2K, step by step"),
     "plan": Verb(f"{_HERE}.plan", "order and extend a plan by its recipe and trajectories"),
     "propose": Verb(f"{_HERE}.propose", "frames to label next, by what trained runs disagree on"),
     "generate": Verb(f"{_HERE}.generate", "label what a plan lacks with CP2K"),
