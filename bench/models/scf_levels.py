@@ -65,20 +65,12 @@ class ScfLevels(SelfConsistentPoint):
 
     def problem(self, inputs: Inputs) -> PotentialResponse:
         """p = p⁰ − K V − ∂ψ/∂V."""
-        maps, local = inputs.maps, inputs.once(self.local_guess)
-        response, states = inputs.once(self.response), inputs.once(self.states)
-
-        def answer(potential: Tensor, rows: Rows) -> Tensor:
-            filled = states.charges(potential, rows)
-            return local[rows] - response(potential, rows) + filled
-
-        def slope(potential: Tensor, values: Tensor, rows: Rows) -> Tensor:
-            return response(values, rows) + states.slope(potential, rows)[..., None] * values
-
+        maps, states = inputs.maps, inputs.once(self.states)
         return PotentialResponse(
             constraint=self.constraint(inputs),
-            answer=answer,
-            slope=slope,
+            permanent=inputs.once(self.local_guess),
+            linear=inputs.once(self.response),
+            filling=states.filling,
             coulomb=maps.coulomb if isinstance(maps, Maps) else maps.potential,
             applied=maps.applied,
         )
@@ -150,22 +142,23 @@ class States:
         beyond = value.square() / 2 + (low - high) / 2 + _root_integral(value.new_tensor(EDGE))
         return states + (self.continuum * beyond).sum(1)
 
-    def charges(self, potential: Tensor, rows: Rows) -> Tensor:
-        """[g, m] −∂ψ/∂V in e of potentials [g, m] of the structures ``rows``; no dipoles."""
-        value = self._at_charges(potential)
-        filled = self.sign * self.number[rows] * torch.sigmoid(self._scaled(value, rows))
-        low, high = (_root(value + shift) for shift in (-EDGE, EDGE))
-        beyond = self.continuum[rows] * (value + (low - high) / 2)
-        return self._on_charges(-filled.sum(2) - beyond)
+    def filling(self, potential: Tensor, rows: Rows) -> tuple[Tensor, Tensor]:
+        """−∂ψ/∂V in e and ∂²ψ/∂V² in e/V, a diagonal: both [g, m], no dipoles.
 
-    def slope(self, potential: Tensor, rows: Rows) -> Tensor:
-        """[g, m] ∂²ψ/∂V² in e/V, a diagonal."""
-        value = self._at_charges(potential)
-        filling = torch.sigmoid(self._scaled(value, rows))
-        slopes = self.number[rows] * self.inverse_width[rows] * filling * (1 - filling)
-        low, high = ((value + shift) / _root(value + shift) for shift in (-EDGE, EDGE))
-        beyond = self.continuum[rows] * (1 + (low - high) / 2)
-        return self._on_charges(slopes.sum(2) + beyond)
+        Args:
+            potential: [g, m] in V.
+            rows: which structures of the batch these are.
+        """
+        value, number = self._at_charges(potential), self.number[rows]
+        filled = torch.sigmoid(self._scaled(value, rows))
+        low, high = value - EDGE, value + EDGE
+        low_root, high_root = _root(low), _root(high)
+        continuum = self.continuum[rows]
+        charges = (self.sign * number * filled).sum(2)
+        charges = charges + continuum * (value + (low_root - high_root) / 2)
+        slopes = (number * self.inverse_width[rows] * filled * (1 - filled)).sum(2)
+        slopes = slopes + continuum * (1 + (low / low_root - high / high_root) / 2)
+        return self._on_charges(-charges), self._on_charges(slopes)
 
     def _scaled(self, value: Tensor, rows: Rows) -> Tensor:
         distance = value[..., None] - self.level[rows]

@@ -14,6 +14,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from typing import Any, TypeAlias, TypeVar
 
 import torch
@@ -23,6 +24,8 @@ from bench.scf.direct import solve_padded
 
 Rows: TypeAlias = Tensor | slice
 LinearMap: TypeAlias = Tensor | Callable[[Tensor, Rows], Tensor]
+# μ [g] → F(p, μ) [g, m] and n·∂F/∂μ [g] in e/V, both detached
+AlongFermiLevel: TypeAlias = Callable[[Tensor], tuple[Tensor, Tensor]]
 T = TypeVar("T", "Constraint", "Problem")
 
 
@@ -69,7 +72,8 @@ class Problem(ABC):
         positive_definite: M is symmetric and positive definite on neutral p, and c = n, so that
             conjugate gradients apply.
         steep: n·F may jump or hardly change as μ moves by volts, so that a common step in p and μ
-            says little of μ: iterates carry the μ that conserves their charge instead.
+            says little of μ: iterates carry the μ that conserves their charge instead.  The
+            residual is F − p.
     """
 
     constraint: Constraint
@@ -93,15 +97,19 @@ class Problem(ABC):
         """[g, m] F(p, μ), the map whose fixed point is the solution."""
         return p + self.precondition(p, self.residual(p, mu)[..., None])[..., 0]
 
-    def update_and_slope(self, p: Tensor, mu: Tensor) -> tuple[Tensor, Tensor]:
-        """F(p, μ) [g, m] and n·∂F/∂μ [g], the charge response in e/V, both detached."""
+    def along_fermi_level(self, p: Tensor) -> AlongFermiLevel:
+        """What a search for μ evaluates at p: μ → F(p, μ) and n·∂F/∂μ, the charge response."""
         p = p.detach()
-        with torch.enable_grad():
-            mu = mu.detach().requires_grad_()
-            update = self.update(p, mu)
-            charge = (self.constraint.charge * update).sum() + 0.0 * mu.sum()  # F may ignore μ
-            (slope,) = torch.autograd.grad(charge, mu)
-        return update.detach(), slope
+
+        def at(mu: Tensor) -> tuple[Tensor, Tensor]:
+            with torch.enable_grad():
+                mu = mu.detach().requires_grad_()
+                update = self.update(p, mu)
+                charge = (self.constraint.charge * update).sum() + 0.0 * mu.sum()  # F may ignore μ
+                (slope,) = torch.autograd.grad(charge, mu)
+            return update.detach(), slope
+
+        return at
 
     def linearise(self, p: Tensor, mu: Tensor) -> tuple[Tensor, Tensor]:
         """M [g, m, m] and c [g, m]: here dense, by one batched vector-Jacobian product per row."""
@@ -166,47 +174,77 @@ class LocalFixedPoint(Problem):
 
 @dataclass(frozen=True, kw_only=True)
 class PotentialResponse(Problem):
-    """p = F(V) with V = A p + v + μ n, F falling: minus the gradient of a convex function of V.
+    """p = p⁰ − K V + f(V) with V = A p + v + μ n: minus the gradient of a convex function of V.
 
     Attributes:
-        answer: F, (V [g, m], rows) → [g, m]; row i may depend on every V_j.
-        slope: −∂F/∂V, symmetric and positive: (V [g, m], X [g, m, r], rows) → [g, m, r].
+        permanent: p⁰ [g, m].
+        linear: K, symmetric and positive: (V [g, m, ...], rows) → [g, m, ...].
+        filling: f and −∂f_i/∂V_i ≥ 0: (V [g, m], rows) → [g, m] both; row i depends on V_i alone.
         coulomb: A [g, m, m], or the same as a callable (p [g, m], rows) → [g, m].
         applied: v [g, m].
     """
 
-    answer: Callable[[Tensor, Rows], Tensor]
-    slope: Callable[[Tensor, Tensor, Rows], Tensor]
+    permanent: Tensor
+    linear: Callable[[Tensor, Rows], Tensor]
+    filling: Callable[[Tensor, Rows], tuple[Tensor, Tensor]]
     coulomb: LinearMap
     applied: Tensor
     steep: bool = True
 
-    def potential(self, p: Tensor, mu: Tensor) -> Tensor:
-        """V [g, m]."""
-        own = _apply(self.coulomb, p, self.rows) + self.applied
-        return own + mu[:, None] * self.constraint.charge
+    def own_potential(self, p: Tensor) -> Tensor:
+        """[g, m] A p + v: the potential but for the Fermi level."""
+        return _apply(self.coulomb, p, self.rows) + self.applied
 
     def residual(self, p: Tensor, mu: Tensor) -> Tensor:
         """F(V) − p in e (e Å)."""
-        return _masked(self.answer(self.potential(p, mu), self.rows) - p, self.constraint.mask)
+        potential = self.own_potential(p) + mu[:, None] * self.constraint.charge
+        filled, _ = self.filling(potential, self.rows)
+        answer = self.permanent - self.linear(potential, self.rows) + filled
+        return _masked(answer - p, self.constraint.mask)
 
-    @torch.no_grad()
-    def update_and_slope(self, p: Tensor, mu: Tensor) -> tuple[Tensor, Tensor]:
-        """F and n·∂F/∂V n: a search for μ costs no derivatives."""
-        potential, charge = self.potential(p, mu), self.constraint.charge
-        update = _masked(self.answer(potential, self.rows), self.constraint.mask)
-        answer = self.slope(potential, charge[..., None], self.rows)[..., 0]
-        return update, -(charge * answer).sum(1)
+    def along_fermi_level(self, p: Tensor) -> AlongFermiLevel:
+        """A p and K see μ as one shift: a search for it costs what is filled, and no derivative."""
+        limits = self.constraint
+        with torch.no_grad():
+            own = self.own_potential(p)
+            shift = self.linear(limits.charge, self.rows)
+            rigid = self.permanent - self.linear(own, self.rows)
+
+        @torch.no_grad()
+        def at(mu: Tensor) -> tuple[Tensor, Tensor]:
+            potential = own + mu[:, None] * limits.charge
+            filled, slope = self.filling(potential, self.rows)
+            update = _masked(rigid - mu[:, None] * shift + filled, limits.mask)
+            return update, -(limits.charge * (shift + slope * limits.charge)).sum(1)
+
+        return at
 
     def linearise(self, p: Tensor, mu: Tensor) -> tuple[Tensor, Tensor]:
-        """1 − ∂F/∂V A and −∂F/∂V n."""
+        """1 + (K − f′) A and (K − f′) n."""
         if not isinstance(self.coulomb, Tensor):
             return super().linearise(p, mu)
-        potential, charge = self.potential(p, mu), self.constraint.charge
-        columns = torch.cat([self.coulomb, charge[..., None]], 2)
-        answer = self.slope(potential, columns, self.rows)
+        charge = self.constraint.charge
+        potential = self.own_potential(p) + mu[:, None] * charge
+        slopes = self.filling(potential, self.rows)[1][..., None]
+        answer = self.screening + slopes * self._sources(self.coulomb)
         identity = torch.eye(p.shape[1], dtype=p.dtype, device=p.device)
         return identity + answer[..., :-1], answer[..., -1]
+
+    @cached_property
+    def screening(self) -> Tensor:
+        """[g, m, m + 1] K A and K n, which iterations share."""
+        assert isinstance(self.coulomb, Tensor)
+        return self.linear(self._sources(self.coulomb), self.rows)
+
+    def take(self, index: Tensor) -> Problem:
+        """The same for some of the structures, with what is known of their screening."""
+        part = super().take(index)
+        if "screening" in vars(self):
+            vars(part)["screening"] = self.screening[index]
+        return part
+
+    def _sources(self, coulomb: Tensor) -> Tensor:
+        return torch.cat([coulomb, self.constraint.charge[..., None]], 2)
 
 
 @dataclass(frozen=True, kw_only=True)

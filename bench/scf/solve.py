@@ -94,7 +94,8 @@ class Newton:
     def evaluate(self, problem: Problem, p: Tensor, mu: Tensor) -> State:
         """The residual at the given μ, or where that is steep at the one that conserves charge."""
         if problem.steep:
-            mu, _, _ = find_fermi_level(problem, p, mu)
+            mu, update, _ = find_fermi_level(problem, p, mu)
+            return State(p, mu, update - p, problem.constraint.error(p, mu))
         return State(p, mu, problem.residual(p, mu), problem.constraint.error(p, mu))
 
     def step(self, problem: Problem, state: State) -> State:
@@ -178,9 +179,9 @@ def find_fermi_level(
     Returns:
         μ [g], F(p, μ) [g, m], and n·∂F/∂μ [g], the charge response in e/V.
     """
-    limits = problem.constraint
+    limits, along = problem.constraint, problem.along_fermi_level(p)
     best_mu = torch.where(limits.bordered, mu, limits.fermi_level)
-    update, slope = problem.update_and_slope(p, best_mu)
+    update, slope = along(best_mu)
     best_error = _charge_error(problem, update)
     step = best_error / slope
     scale = limits.total_charge.abs() + (limits.charge * p).abs().sum(1) + 1.0
@@ -189,7 +190,7 @@ def find_fermi_level(
         if not open_.any():
             break
         trial = torch.where(open_, best_mu + step, best_mu)
-        trial_update, trial_slope = problem.update_and_slope(p, trial)
+        trial_update, trial_slope = along(trial)
         error = _charge_error(problem, trial_update)
         better = open_ & (error.abs() < best_error.abs())
         best_mu = torch.where(better, trial, best_mu)

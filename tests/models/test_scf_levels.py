@@ -64,26 +64,26 @@ def test_a_donor_empties_below_its_level_and_an_acceptor_fills_above(
 ) -> None:
     """Half filled at the level itself; two electrons in the donor, one in the acceptor."""
     states = some_states(width=0.05)
-    assert float(states.charges(at(potential), slice(None))[0, 0]) == pytest.approx(
+    assert float(states.filling(at(potential), slice(None))[0][0, 0]) == pytest.approx(
         charge, abs=1e-3
     )
-    assert float(states.charges(at(potential), slice(None))[0, 1]) == 0.0
+    assert float(states.filling(at(potential), slice(None))[0][0, 1]) == 0.0
 
 
 @pytest.mark.parametrize("potential", [-14.0, -12.0, -3.0, -0.9, 0.0, 2.2, 11.95, 40.0])
 def test_charges_and_slopes_are_derivatives_of_a_convex_function(potential: float) -> None:
     states, value = some_states(), at(potential).requires_grad_()
     (first,) = torch.autograd.grad(states.energy(value).sum(), value, create_graph=True)
-    torch.testing.assert_close(states.charges(value, slice(None)), -first, rtol=0, atol=1e-12)
+    torch.testing.assert_close(states.filling(value, slice(None))[0], -first, rtol=0, atol=1e-12)
     (second,) = torch.autograd.grad(first[0, 0], value)
-    torch.testing.assert_close(states.slope(value, slice(None)), second, rtol=1e-6, atol=1e-12)
+    torch.testing.assert_close(states.filling(value, slice(None))[1], second, rtol=1e-6, atol=1e-12)
     assert float(second[0, 0]) > 1e-7  # the Fermi level is determined everywhere
 
 
 def test_charge_beyond_all_states_goes_to_the_continuum() -> None:
     """Constant density of states: 0.05 e for every volt beyond the edge."""
     states = some_states()
-    charges = states.charges(at(EDGE + 1.0, EDGE + 3.0), slice(None))[:, 0]
+    charges = states.filling(at(EDGE + 1.0, EDGE + 3.0), slice(None))[0][:, 0]
     assert float(charges[1] - charges[0]) == pytest.approx(-0.1, rel=1e-3)
 
 
