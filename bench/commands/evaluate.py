@@ -28,6 +28,7 @@ class Evaluate:
 
     bench evaluate run=FOLDER                    from its stored predictions, without the model
     bench evaluate run=FOLDER predict=true       from its checkpoint
+    bench evaluate run=FOLDER split=train        what it was trained on: could it not, or not yet?
     bench evaluate run=FOLDER system=OTHER       another system's test set, or file=MINE.extxyz
     bench evaluate calculator=MODULE:FACTORY arg.device=cpu system=pt_water name=mine
     bench evaluate predictions=FILE system=pt_water name=mine
@@ -45,6 +46,12 @@ class Evaluate:
     system: str = option("", "whose test set is predicted")
     figures: bool = option(True, "draw them, too")
     predict: bool = option(False, "predict again, with its best weights", group=RUN)
+    split: str = option(
+        "test",
+        "train, valid: structures that the run has seen",
+        choices=("test", "train", "valid"),
+        group=RUN,
+    )
     file: str = option("", "extxyz with the data sets' keys, instead of its test set", group=RUN)
     device: str = option(
         "cpu", "where the model computes", choices=("cpu", "cuda", "cuda:0"), group=RUN
@@ -129,17 +136,22 @@ def _of_run(options: Evaluate, console: Console) -> list[RunFolder]:
     from bench.runs.folder import RunFolder
 
     path = Path(options.run)
-    if options.file and options.system:
-        raise BenchError(f"file={options.file} and system={options.system}: one of them.")
-    if not (options.predict or options.file or options.system):
+    seen = "" if options.split == "test" else options.split
+    others = {"file": options.file, "system": options.system, "split": seen}
+    asked = [f"{name}={value}" for name, value in others.items() if value]
+    if len(asked) > 1:
+        raise BenchError(f"{' and '.join(asked)}: one of them.")
+    if not (options.predict or asked):
         return _rescored(path)
     from bench.config.systems import system_named
     from bench.scoring import trained
 
     run = RunFolder(path)
-    if not (options.file or options.system):
+    if not asked:
         return [trained.again(run, device=options.device, console=console)]
-    if options.file:
+    if seen:
+        structures = trained.seen_by(run, seen)
+    elif options.file:
         structures = trained.structures_in(Path(options.file))
     else:
         structures = trained.tests_of(system_named(options.system))

@@ -31,7 +31,8 @@ CAPTION = (
     "of mean: RMSE of the training mean; n: structures, series, pairs or triples\n"
     "beyond: in fields that training has not seen"
 )
-OVERALL = "all test structures"
+OVERALL = "all {} structures"
+SPLITS = {"train": "training", "valid": "validation"}  # of which a run is told; else its tests
 BY_CHARGE = (CHARGE_DIFFERENCE, CHARGE_SPREAD, CHARGE_CURVATURE, VACANCY_CHARGE)
 IN_SUBSETS = ("energy", "forces", "dipole", "charges")  # the run's metrics have the others
 
@@ -123,22 +124,24 @@ def tabulate(metrics: MetricsFile) -> MetricsTable:
     """Errors overall and by subset, then field response and charge states."""
     run = metrics["run"]
     named = (f"{run[key]}" for key in ("system", "model") if key in run)
-    details = (f"{key} {run[key]}" for key in ("preset", "seed") if key in run)
+    details = [f"{key} {run[key]}" for key in ("preset", "seed") if key in run]
+    split = SPLITS.get(run.get("split", ""), "test")
+    details += [] if split == "test" else [f"{split} structures, no test"]
     return MetricsTable(
         title=", ".join([*named, *details]),
         warnings=warnings(metrics),
-        sections=[section for section in _sections(metrics["metrics"]) if section.rows],
+        sections=[section for section in _sections(metrics["metrics"], split) if section.rows],
         notes=[*solve_lines(metrics), *response_lines(metrics), *absences(metrics)],
     )
 
 
-def _sections(records: Sequence[RecordDict]) -> list[Section]:
+def _sections(records: Sequence[RecordDict], split: str) -> list[Section]:
     subsets = [
         Section(subset, _rows(records, [ACCURACY[name] for name in IN_SUBSETS], [subset]))
         for subset in _parts(records)
     ]
     return [
-        Section(OVERALL, _rows(records, ACCURACY.values(), ["all"])),
+        Section(OVERALL.format(split), _rows(records, ACCURACY.values(), ["all"])),
         *subsets,
         Section("field response", _rows(records, FIELD_RESPONSE, ["all", BEYOND])),
         Section("charge states", _charge_rows(records)),

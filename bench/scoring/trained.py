@@ -1,4 +1,4 @@
-"""A trained run on a test set again: its own data, or others, whose numbers go beside the run's."""
+"""A trained run on structures again: its own test set, or others, whose numbers go beside."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from bench.inference.predict import predict_frames
 from bench.labels.keys import IDENTITY_KEYS
 from bench.runs.folder import RunFolder
 from bench.runs.identity import code_version
+from bench.train.loop import training_frames
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,13 @@ class Structures:
         name: of the system or the file.
         frames: with state and identity; labels as far as there are any.
         checksum: sha256 of the data.
+        split: what of a system they are; empty of a file, which may hold anything.
     """
 
     name: str
     frames: list[ase.Atoms]
     checksum: str
+    split: str = ""
 
 
 def tests_of(system: SystemConfig) -> Structures:
@@ -48,7 +51,29 @@ def tests_of(system: SystemConfig) -> Structures:
         BenchError: data that no run accepts.
     """
     dataset = load_dataset(system)
-    return Structures(system.name, dataset.frames["test"], dataset.checksum)
+    return Structures(system.name, dataset.frames["test"], dataset.checksum, "test")
+
+
+def seen_by(folder: RunFolder, split: str) -> Structures:
+    """What a run was trained or validated on: its seed, its share of the training set.
+
+    Args:
+        folder: of the run.
+        split: train or valid.
+
+    Raises:
+        BenchError: data that no run accepts, or that have changed since the run.
+    """
+    config = folder.read_config()
+    dataset = load_dataset(config.system, seed=config.seed)
+    if dataset.checksum != folder.read_provenance().get("data_checksum"):
+        raise BenchError(
+            f"split={split}: the data of {config.system.name} have changed since the run, so that "
+            "nobody knows what it has seen.",
+            "Repeat the run, or give the structures: file=FILE.extxyz",
+        )
+    frames, _ = training_frames(dataset)
+    return Structures(config.system.name, frames[split], dataset.checksum, split)
 
 
 def structures_in(path: Path) -> Structures:
@@ -118,19 +143,25 @@ def elsewhere(folder: RunFolder, test: Structures, *, device: str, console: Cons
         console: told what is done.
 
     Returns:
-        ``<run>/evaluations/<name>-<checksum>``.
+        ``<run>/evaluations/<name>-<checksum>``, of training and validation structures
+        ``<name>-<split>-<checksum>``.
 
     Raises:
         BenchError: a file of the run lacks, or an element that the model does not know.
     """
-    beside = folder.evaluation(f"{test.name}-{test.checksum[:10]}")
+    seen = test.split not in ("", "test")
+    name = f"{test.name}-{test.split}" if seen else test.name
+    beside = folder.evaluation(f"{name}-{test.checksum[:10]}")
     run: dict[str, Any] = {
         **folder.read_metrics(any_version=True)["run"],
         "system": test.name,
         "data_checksum": test.checksum,
     }
-    for line in _unusual_splits(test.frames):
-        console.print(line)
+    if seen:
+        run["split"] = test.split
+    else:
+        for line in _unusual_splits(test.frames):
+            console.print(line)
     with folder.locked():
         _predict(folder, beside, test.frames, run, device)
     return beside

@@ -115,6 +115,38 @@ def test_another_system_is_written_beside(run, work, capsys):
     assert beside.read_metrics()["run"] == content["run"]
 
 
+@pytest.mark.parametrize(
+    ("split", "number", "word"), [("train", 6, "training"), ("valid", 1, "validation")]
+)
+def test_what_a_run_has_seen_is_scored_beside_under_its_own_name(
+    run, work, capsys, split, number, word
+):
+    before = run.read_metrics()
+    assert main(["evaluate", f"run={run.path}", f"split={split}", "figures=false"]) == 0
+    out = capsys.readouterr().out
+    assert f"{word} structures, no test" in out and f"all {word} structures" in out
+    beside = RunFolder(work / out.splitlines()[-1])
+    content = beside.read_metrics()
+    assert beside.path.name == f"waters-{split}-{content['run']['data_checksum'][:10]}"
+    assert content["run"]["split"] == split and run.read_metrics() == before
+    assert {a.info["split"] for a in beside.read_predictions()} == {split}
+    assert len(beside.read_predictions()) == number
+
+
+def test_a_share_of_the_training_set_is_what_the_run_has_seen(run, work, capsys):
+    config = run.read_config()
+    run.write_config(replace(config, system=replace(config.system, train_size=3)))
+    main(["evaluate", f"run={run.path}", "split=train", "figures=false"])
+    beside = RunFolder(work / capsys.readouterr().out.splitlines()[-1])
+    assert len(beside.read_predictions()) == 3
+
+
+def test_changed_data_tell_nobody_what_a_run_has_seen(run, work, capsys):
+    write_dataset(work, waters()[:-2])
+    assert main(["evaluate", f"run={run.path}", "split=train"]) == 2
+    assert "the data of waters have changed since the run" in capsys.readouterr().err
+
+
 def test_a_file_needs_state_but_no_names_and_no_labels(run, work, capsys):
     frames = [atoms.copy() for atoms in waters()[-3:]]
     for atoms in frames:
@@ -157,6 +189,7 @@ def test_an_unknown_element_leaves_nothing(run, work, capsys):
         ([], "one of run=..., calculator=..., predictions=...; found none."),
         (["run=nowhere"], "nowhere is no folder of a run"),
         (["run=nowhere", "system=waters", "file=a.xyz"], "one of them"),
+        (["run=nowhere", "system=waters", "split=train"], "system=waters and split=train: one"),
         (["run=results/runs/waters/short_range/abc", "system=watters"], "Did you mean 'waters'?"),
         (["run=results/runs/waters/short_range/abc", "file=no.xyz"], "no.xyz does not exist"),
     ],
