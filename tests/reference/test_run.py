@@ -47,6 +47,18 @@ def test_the_next_state_of_a_group_starts_from_the_wave_function(store, tmp_path
     assert store.read_label("al0001")["provenance"]["restarted"] is True
 
 
+def test_an_open_shell_starts_from_a_closed_one_of_its_geometry(tmp_path, monkeypatch):
+    calls = install_stand_in(tmp_path / "bin", monkeypatch)
+    worker = Worker(tmp_path / "work")
+    for charge in (0, 2, -1, 1):
+        worker.label(crystal(charge=charge))
+    other = crystal(charge=1)
+    other.positions[0, 0] += 0.1
+    worker.label(other)
+    restarted = [line.split()[-1] for line in calls.read_text().splitlines()]
+    assert restarted == ["False", "False", "True", "True", "False"]
+
+
 def test_careful_settings_follow_a_failure(store, tmp_path, monkeypatch):
     install_stand_in(tmp_path / "bin", monkeypatch, fail_above=0.2)  # usual mixing 0.4, then 0.1
     generate(store, workers=1, scratch=tmp_path / "work", limit=1)
