@@ -1,25 +1,19 @@
-"""Imports mace and e3nn in the one order and way that is safe; import this before either.
+"""Imports mace in the one order and way that is safe; import this before mace, where it is needed.
 
-e3nn 0.4.4 reads its constants with ``torch.load``, which refuses the slices among them; mace
-therefore sets an environment variable that switches torch's protection off for everything that
-the process ever loads.  Slices are declared safe here instead, and the variable is taken back.
+Because of e3nn's constants mace sets an environment variable that switches torch's protection off
+for everything that the process ever loads; it is taken back here.  mace brings its training tools
+and torch's compiler, three seconds of CPU: what runs in every training does without.
 """
+
+import bench.e3nn_import  # noqa: F401  # isort: skip  before mace
 
 import contextlib
 import io
 import os
-import warnings
 
-import torch
-
-torch.serialization.add_safe_globals([slice])
-
-# torch 2.14 tells every user of e3nn that TorchScript is going to end, at every module.
-warnings.filterwarnings("ignore", message=r"`torch\.jit\.")
 _PROTECTION_OFF = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
 _before = os.environ.get(_PROTECTION_OFF)
 with contextlib.redirect_stdout(io.StringIO()):  # mace prints which accelerators are missing
-    import e3nn.o3  # noqa: F401
     import mace.modules.models  # noqa: F401
 if _before is None:
     os.environ.pop(_PROTECTION_OFF, None)

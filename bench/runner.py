@@ -102,7 +102,7 @@ def compute(
             metrics = evaluate(frames, means).to_dict(this.run())
             folder.write_metrics(metrics)
             mirror.metrics(metrics)
-            draw_figures(folder)
+            draw_figures(folder, formats=["png"])  # bench figures run=FOLDER writes PDF
 
 
 def rehearse(model: Point, batch: Sequence[ase.Atoms], means: TrainingMeans) -> None:

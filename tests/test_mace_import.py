@@ -1,4 +1,4 @@
-"""Importing the models leaves torch's protection against pickles switched on."""
+"""Importing mace or e3nn leaves torch's protection against pickles on; training needs no mace."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ class Malicious:
 
 
 @pytest.mark.parametrize(
-    "module", ["bench.data.batch", "bench.models.registry", "bench.commands.speed"]
+    "module",
+    ["bench.data.batch", "bench.models.registry", "bench.models.polar", "bench.commands.speed"],
 )
 def test_a_foreign_pickle_is_refused(module: str, tmp_path: Path) -> None:
     path = tmp_path / "foreign.pt"
@@ -38,8 +39,14 @@ def test_a_foreign_pickle_is_refused(module: str, tmp_path: Path) -> None:
 
 def test_what_newer_versions_of_torch_say_of_torchscript_is_not_shown():
     told = "`torch.jit.script` is deprecated. Please switch to `torch.compile`."
-    script = f"import warnings, bench.mace_import; warnings.warn({told!r}, FutureWarning)"
+    script = f"import warnings, bench.e3nn_import; warnings.warn({told!r}, FutureWarning)"
     result = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert "deprecated" not in result.stderr
+
+
+def test_a_run_starts_without_the_training_tools_of_mace():
+    script = "import sys, bench.runner; print('mace' in sys.modules)"
+    command = [sys.executable, "-W", "ignore", "-c", script]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "False\n"

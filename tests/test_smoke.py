@@ -23,7 +23,6 @@ from bench.paths import shipped
 from bench.runs.folder import RunFolder, Status
 
 DATA = shipped("datasets")
-PICTURES = ("png", "pdf")
 FILES = [
     "config.yaml",
     "provenance.json",
@@ -35,7 +34,7 @@ FILES = [
     "checkpoint/best.pt",
     "checkpoint/last.pt",
 ]
-FIGURES = [f"figures/{name}.{kind}" for name in ("parity", "learning_curves") for kind in PICTURES]
+FIGURES = [f"figures/{name}.png" for name in ("parity", "learning_curves")]
 SYSTEMS = [system for system in choices("system") if (DATA / system / "card.yaml").is_file()]
 EVERY = list(itertools.product(choices("model"), SYSTEMS))
 

@@ -9,13 +9,16 @@ step from mace's U and the weights w, acts on it as one matrix product over the 
 
 from __future__ import annotations
 
-import bench.mace_import  # noqa: F401  # isort: skip  before mace
+import bench.e3nn_import  # noqa: F401  # isort: skip  before e3nn
 
+from functools import cache
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from itertools import permutations
+from pathlib import Path
+from typing import Any
 
 import torch
 from e3nn import o3
-from mace.tools.cg import U_matrix_real
 from torch import Tensor, nn
 
 
@@ -121,7 +124,8 @@ def _products(degree: int, l_max: int, order: int) -> Tensor:
     """[k, M, v, r] mace-torch's U of one ν, symmetric in its factors, by monomials of all but v."""
     inner = o3.Irreps([(1, (l1, (-1) ** l1)) for l1 in range(l_max + 1)])
     outer = o3.Irreps([(1, (degree, (-1) ** degree))])
-    u = U_matrix_real(inner, outer, order, dtype=torch.get_default_dtype(), use_cueq_cg=False)[-1]
+    make, dtype = _clebsch_gordan().U_matrix_real, torch.get_default_dtype()
+    u = make(inner, outer, order, dtype=dtype, use_cueq_cg=False)[-1]
     u = u.reshape(2 * degree + 1, *u.shape[-order - 1 :]).moveaxis(-1, 0)  # [k, M, v…]
     factors = range(2, 2 + order)
     symmetric = torch.stack([u.permute(0, 1, *p) for p in permutations(factors)]).mean(0)
@@ -129,3 +133,16 @@ def _products(degree: int, l_max: int, order: int) -> Tensor:
         return symmetric[..., None] if order == 1 else symmetric
     first, second = _upper(l_max)
     return symmetric[..., first, second] * torch.where(first == second, 1.0, 2.0)
+
+
+@cache
+def _clebsch_gordan() -> Any:
+    """mace/tools/cg.py by itself: its package brings training tools, three seconds of CPU."""
+    package = find_spec("mace")
+    assert package is not None and package.submodule_search_locations
+    file = Path(package.submodule_search_locations[0]) / "tools" / "cg.py"
+    spec = spec_from_file_location("mace_tools_cg", file)
+    assert spec is not None and spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import bench.mace_import  # noqa: F401  # isort: skip  before e3nn
+import bench.e3nn_import  # noqa: F401  # isort: skip  before e3nn
 
 from dataclasses import dataclass
 from itertools import groupby

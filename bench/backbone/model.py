@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 
-import bench.mace_import  # noqa: F401  # isort: skip  before e3nn
+import bench.e3nn_import  # noqa: F401  # isort: skip  before e3nn
 
 import math
 from collections.abc import Iterator

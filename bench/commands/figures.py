@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ class Figures:
 
     bench figures                                    all that the runs allow; the others with why
     bench figures field_response design_space runs=results/study
+    bench figures run=FOLDER                         one run's own figures, in its folder, with PDF
 
     One of each per system and preset, in OUT/SYSTEM/PRESET. Means and 95 % intervals over seeds.
     """
@@ -25,6 +26,7 @@ class Figures:
     names: list[str] = key([], "which; none: all", positional=True, optional=True)
     runs: list[str] = key(["results/runs"], "folders of runs, searched with all below")
     out: str = key("results/figures", "folder to write to")
+    run: str = key("", "folder of one run, whose own figures are drawn anew")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -34,6 +36,8 @@ def main(argv: Sequence[str]) -> int:
 
 def draw(options: Figures) -> int:
     """Write the figures, and tell which there are and which there are not."""
+    if options.run:
+        return _draw_run(options)
     for name in options.names:
         if name not in FIGURES:
             raise BenchError(f"bench figures: {name} does not exist.", nearest(name, FIGURES))
@@ -45,14 +49,33 @@ def draw(options: Figures) -> int:
     if not found:
         raise none_found(options.runs)
     written = write_figures(found, options.names or list(FIGURES), Path(options.out))
-    for path in written.files:
-        if path.suffix == ".png":
-            print(path)
-    for name, reason in written.skipped.items():
-        print(f"no {name}: {reason}")
+    _tell(written.files, written.skipped)
     if not written.files:
         raise BenchError("The runs allow none of these figures.", "The reasons are above.")
     return 0
+
+
+def _draw_run(options: Figures) -> int:
+    """The figures that every run has of itself, all of them."""
+    if options.names:
+        raise BenchError(
+            f"bench figures run={options.run}: names are of figures over many runs.",
+            "Leave out the names, or run=.",
+        )
+    from bench.report.figures import draw_figures
+    from bench.runs.folder import RunFolder
+
+    drawn = draw_figures(RunFolder(Path(options.run)))
+    _tell(drawn.files, drawn.skipped)
+    return 0
+
+
+def _tell(files: Sequence[Path], skipped: Mapping[str, str]) -> None:
+    for path in files:
+        if path.suffix == ".png":
+            print(path)
+    for name, reason in skipped.items():
+        print(f"no {name}: {reason}")
 
 
 def _names() -> str:

@@ -1,3 +1,3 @@
 """The points of the design space."""
 
-import bench.mace_import  # noqa: F401  before anything imports mace or e3nn
+import bench.e3nn_import  # noqa: F401  before anything imports e3nn

@@ -22,6 +22,8 @@ What differs from PolarMACE:
 
 from __future__ import annotations
 
+import bench.mace_import  # noqa: F401  # isort: skip  before mace
+
 from typing import ClassVar
 
 import torch

@@ -12,7 +12,6 @@ import numpy as np
 from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -20,6 +19,8 @@ from bench.storage import replacing
 
 STYLE = Path(__file__).with_name("bench.mplstyle")
 PANEL = (3.2, 2.8)  # inches
+FORMATS = ("png", "pdf")
+TICKS = 5  # intervals of an axis, at most: panels are small, and text is what drawing costs
 MARKERS = "osD^vP*X"
 
 
@@ -50,6 +51,8 @@ def panels(number: int, *, title: str, columns: int = 3) -> tuple[Figure, list[A
     axes = list(figure.subplots(rows, columns, squeeze=False).flat)
     for spare in axes[number:]:
         spare.remove()
+    for panel in axes[:number]:
+        panel.locator_params(nbins=TICKS)
     return figure, axes[:number]
 
 
@@ -62,7 +65,6 @@ def diagonal(axes: Axes, values: Sequence[NDArray[np.float64]]) -> None:
     axes.plot(limits, limits, color="0.55", linewidth=0.8, zorder=1)
     axes.set(xlim=limits, ylim=limits)
     axes.set_aspect("equal")
-    axes.locator_params(nbins=5)
 
 
 def parity(
@@ -95,7 +97,7 @@ def rmse(pairs: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]) -> f
     return float(np.sqrt(np.mean(errors**2)))
 
 
-def save(figure: Figure, path: Path) -> list[Path]:
+def save(figure: Figure, path: Path, formats: Sequence[str] = FORMATS) -> list[Path]:
     """Write ``<path>.png`` and ``<path>.pdf``; without a date, so that the same gives the same.
 
     The canvases are used directly: ``savefig`` would lay out and draw the figure twice for each.
@@ -103,15 +105,20 @@ def save(figure: Figure, path: Path) -> list[Path]:
     Args:
         figure: made and saved in the same style.
         path: without a suffix.
+        formats: which of the two.
     """
     layout = figure.get_layout_engine()
     if layout is not None:
         layout.execute(figure)
     figure.set_layout_engine("none")
-    pdf, png = (path.with_name(f"{path.name}.{suffix}") for suffix in ("pdf", "png"))
-    with replacing(pdf) as temporary:
-        FigureCanvasPdf(figure).print_pdf(temporary, metadata={"CreationDate": None})  # type: ignore[no-untyped-call]
-    figure.set_dpi(rcParams["savefig.dpi"])
-    with replacing(png) as temporary:
-        FigureCanvasAgg(figure).print_png(temporary, metadata={"Software": None})  # type: ignore[no-untyped-call]
-    return [png, pdf]
+    files = {kind: path.with_name(f"{path.name}.{kind}") for kind in formats}
+    if "pdf" in files:
+        from matplotlib.backends.backend_pdf import FigureCanvasPdf  # brings all of fontTools
+
+        with replacing(files["pdf"]) as temporary:
+            FigureCanvasPdf(figure).print_pdf(temporary, metadata={"CreationDate": None})  # type: ignore[no-untyped-call]
+    if "png" in files:
+        figure.set_dpi(rcParams["savefig.dpi"])
+        with replacing(files["png"]) as temporary:
+            FigureCanvasAgg(figure).print_png(temporary, metadata={"Software": None})  # type: ignore[no-untyped-call]
+    return list(files.values())

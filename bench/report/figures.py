@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from bench.evaluate.selection import headline
 from bench.report.added_charge_figure import added_charge_figure
 from bench.report.born_figure import born_figure
 from bench.report.charge_figure import charge_figure
-from bench.report.drawing import NoData, save, styled
+from bench.report.drawing import FORMATS, NoData, save, styled
 from bench.report.field_figure import field_figure
 from bench.report.formation_figure import formation_figure
 from bench.report.learning import learning_curves
@@ -36,11 +36,12 @@ class Drawn:
     skipped: dict[str, str]
 
 
-def draw_figures(folder: RunFolder) -> Drawn:
-    """Write every figure that has data, as PNG and PDF.
+def draw_figures(folder: RunFolder, formats: Sequence[str] = FORMATS) -> Drawn:
+    """Write every figure that has data.
 
     Args:
         folder: of a run with metrics and predictions.
+        formats: of the files; a PDF costs as much as the drawing.
 
     Raises:
         BenchError: they lack.
@@ -50,7 +51,7 @@ def draw_figures(folder: RunFolder) -> Drawn:
     with styled():
         for name, draw in _figures(folder).items():
             try:
-                files += save(draw(), folder.figure(name))
+                files += save(draw(), folder.figure(name), formats)
             except NoData as reason:
                 skipped[name] = str(reason)
     return Drawn(files, skipped)

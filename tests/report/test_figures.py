@@ -7,6 +7,7 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
+from bench.cli import main
 from bench.evaluate.registry import METRICS
 from bench.report.charge_figure import charge_figure
 from bench.report.drawing import STYLE, NoData, styled
@@ -54,6 +55,18 @@ def test_writes_what_has_data_and_says_what_has_not(slab_run, bulk_run, tmp_path
         assert set(drawn.skipped) == missing
         assert all("in the test set" in reason for reason in drawn.skipped.values())
         assert all(path.stat().st_size > 5000 for path in drawn.files)
+
+
+def test_one_command_draws_a_run_anew_with_pdf(slab_run, tmp_path, capsys) -> None:
+    copy = shutil.copytree(slab_run, tmp_path / "run")
+    draw_figures(RunFolder(copy), formats=["png"])
+    assert {path.suffix for path in (copy / "figures").iterdir()} == {".png"}
+    assert main(["figures", f"run={copy}"]) == 0
+    told = capsys.readouterr().out
+    assert str(copy / "figures/parity.png") in told and "no charge_states: " in told
+    assert (copy / "figures/parity.pdf").stat().st_size > 5000
+    assert main(["figures", "design_space", f"run={copy}"]) == 2
+    assert "Leave out the names" in capsys.readouterr().err
 
 
 def test_a_run_without_a_log_still_has_its_other_figures(slab_run, tmp_path) -> None:
