@@ -9,23 +9,30 @@ import numpy as np
 
 from bench.data.statistics import TrainingMeans
 from bench.evaluate.record import mark_absent
-from bench.evaluate.registry import ACCURACY
+from bench.evaluate.registry import ACCURACY, ACCURACY_AT_REFERENCE
 from bench.evaluate.scoring import Missing, Sample, error_records
 from bench.evaluate.selection import converged, subsets
-from bench.evaluate.values import SCORED, Scored
+from bench.evaluate.values import SCORED, SCORED_AT_REFERENCE, Scored
+from bench.labels.keys import CONVERGED_KEY
+from bench.labels.quantities import MULTIPOLES
+from bench.labels.stored import known
 from bench.runs.records import Evaluation
+
+_SCORED = [
+    *((ACCURACY[name], scored) for name, scored in SCORED.items()),
+    *((ACCURACY_AT_REFERENCE[name], scored) for name, scored in SCORED_AT_REFERENCE.items()),
+]
 
 
 def accuracy(frames: Sequence[ase.Atoms], means: TrainingMeans) -> Evaluation:
     """Errors of every quantity, of all structures and of each subset.
 
     Structures whose density did not converge are in none of them, nor is a prediction that is not
-    finite; n says how many are left.
+    finite; n says how many are left.  Errors at the reference density are of the same structures.
     """
     result = Evaluation()
     for subset, indices in subsets(frames, means.field_range).items():
-        for name, scored in SCORED.items():
-            family = ACCURACY[name]
+        for family, scored in _SCORED:
             if subset != "all" and family.names[0] in result.absent:
                 continue  # absent everywhere, and said so once
             try:
@@ -54,7 +61,7 @@ def _samples(
         raise Missing("no reference in the test set")
     predictions = {i: p for i in references if (p := scored.predicted(frames[i])) is not None}
     if not predictions:
-        raise Missing("not predicted")
+        raise Missing(_why_unpredicted(scored, [frames[i] for i in references]))
     sound = [i for i in predictions if converged(frames[i])]
     if not sound:
         raise Missing(f"not converged in any of {len(predictions)} structures")
@@ -70,6 +77,16 @@ def _samples(
         )
         for i in finite
     ]
+
+
+def _why_unpredicted(scored: Scored, frames: Sequence[ase.Atoms]) -> str:
+    if scored not in SCORED_AT_REFERENCE.values():
+        return "not predicted"
+    if not any(CONVERGED_KEY in atoms.info for atoms in frames):
+        return "no training mode of the point takes a given density"
+    if not any(known(atoms, MULTIPOLES).any() for atoms in frames):
+        return "no reference multipoles in the test set"
+    return "not in these predictions: bench evaluate run=FOLDER predict=true"
 
 
 def _mark_missing_mean(

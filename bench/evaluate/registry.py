@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bench.labels.quantities import Mean, Part, Quantity, Source, parts
+from bench.labels.quantities import MULTIPOLES, Mean, Part, Quantity, Source, parts
+from bench.runs.predictions import AT_REFERENCE
 from bench.runs.records import Better
 
 
@@ -84,6 +85,17 @@ def _family(quantity: Quantity, part: Part) -> Family:
 
 
 ACCURACY = {name: _family(quantity, part) for name, (quantity, part) in parts().items()}
+ACCURACY_AT_REFERENCE = {
+    part.name: Family(
+        f"{part.name}_at_reference",
+        part.unit,
+        f"{part.text}, {'one update from' if quantity is MULTIPOLES else 'at'} the reference "
+        "density (structures)",
+        _ERRORS,
+    )
+    for quantity in AT_REFERENCE
+    for part in quantity.parts
+}
 DIPOLE_SLOPE = Family(
     "dipole_slope",
     "e Å²/V",
@@ -276,6 +288,7 @@ METRICS: dict[str, MetricInfo] = {
     metric.name: metric
     for group in (
         *(family.metrics() for family in ACCURACY.values()),
+        *(family.metrics() for family in ACCURACY_AT_REFERENCE.values()),
         *(family.metrics() for family in FIELD_RESPONSE),
         FIELD_VALUES,
         *(family.metrics() for family in CHARGE_STATES),

@@ -14,6 +14,7 @@ from bench.evaluate.scoring import Array
 from bench.labels.keys import BASELINE_KEY
 from bench.labels.quantities import QUANTITIES, Mean, Part, Quantity, parts
 from bench.labels.stored import defined, stored
+from bench.runs.predictions import AT_REFERENCE, at_reference_key
 
 
 @dataclass(frozen=True)
@@ -23,10 +24,12 @@ class Scored:
     Attributes:
         quantity: whose values.
         part: which of its components.
+        predicted_key: where the predicted values are.
     """
 
     quantity: Quantity
     part: Part
+    predicted_key: str
 
     def reference(self, atoms: ase.Atoms, index: int) -> Array | None:
         """[k] reference values; None where the structure has none.
@@ -45,7 +48,7 @@ class Scored:
 
     def predicted(self, atoms: ase.Atoms) -> Array | None:
         """[k] predicted values, possibly not finite; None where the point does not predict it."""
-        return self._shown(atoms, stored(atoms, self.quantity, self.quantity.predicted_key))
+        return self._shown(atoms, stored(atoms, self.quantity, self.predicted_key))
 
     def of_mean(self, atoms: ase.Atoms, means: TrainingMeans) -> Array | None:
         """[k] values of the training mean; None where the training set has none."""
@@ -76,14 +79,19 @@ class Scored:
         return np.asarray(chosen) if chosen.size else None
 
 
-SCORED = {name: Scored(quantity, part) for name, (quantity, part) in parts().items()}
+SCORED = {name: Scored(q, part, q.predicted_key) for name, (q, part) in parts().items()}
+SCORED_AT_REFERENCE = {
+    part.name: Scored(quantity, part, at_reference_key(quantity))
+    for quantity in AT_REFERENCE
+    for part in quantity.parts
+}
 
 
 def non_finite(frames: Sequence[ase.Atoms]) -> dict[str, list[int]]:
     """Predicted key to the indices of structures where it is NaN or infinite."""
     found = {}
     for quantity in QUANTITIES.values():
-        scored = [Scored(quantity, part) for part in quantity.parts]
+        scored = [SCORED[part.name] for part in quantity.parts]
         broken = [
             index for index, atoms in enumerate(frames) if any(map(_broken, _values(scored, atoms)))
         ]

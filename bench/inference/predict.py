@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import ase
 import torch
 
 from bench.data.batch import Batch, make_loader
+from bench.inference.at_reference import at_reference
 from bench.inference.relax import write_minimum
 from bench.labels.keys import (
     CHARGE_BLIND_KEY,
@@ -26,6 +27,7 @@ from bench.labels.quantities import MULTIPOLES, QUANTITIES, Quantity, Source
 from bench.labels.stored import can_have, known
 from bench.models.base import Point
 from bench.models.prediction import Prediction
+from bench.runs.predictions import at_reference_key
 
 
 @torch.inference_mode(False)
@@ -45,14 +47,14 @@ def predict_frames(
     device = next(model.parameters()).device
     predicted: list[ase.Atoms] = []
     for batch in make_loader(frames, model.graph_settings, batch_size=batch_size):
-        prediction = model(
-            batch.to(device),
-            **_asked_for(batch),
-            report_response=True,
-        )
+        batch = batch.to(device)
+        prediction = model(batch, **_asked_for(batch), report_response=True)
+        given, has_density = at_reference(model, batch)
         for row in range(batch.num_structures):
             atoms = frames[int(batch.index[row])].copy()
             _write(atoms, batch, prediction, row)
+            if has_density[row]:
+                _write_at_reference(atoms, batch, given, row)
             atoms.info[CHARGE_BLIND_KEY] = not model.knows_total_charge
             if MULTIPOLES.predicted_key in atoms.arrays:
                 atoms.info[SMEARING_WIDTH_KEY] = model.config.smearing_width
@@ -84,6 +86,16 @@ def _write(atoms: ase.Atoms, batch: Batch, prediction: Prediction, row: int) -> 
             reference = value[here] - errors[name][here]
             _store(atoms, quantity, quantity.reference_key, reference)
     _write_solve(atoms, prediction, row)
+
+
+def _write_at_reference(
+    atoms: ase.Atoms, batch: Batch, given: Mapping[str, torch.Tensor], row: int
+) -> None:
+    """Put what the model says of one structure's reference density into its info and arrays."""
+    for name, value in given.items():
+        quantity = QUANTITIES[name]
+        where = batch.structure == row if quantity.per_atom else row
+        _store(atoms, quantity, at_reference_key(quantity), value[where])
 
 
 def _is_written(atoms: ase.Atoms, quantity: Quantity) -> bool:

@@ -1,3 +1,4 @@
+import ase
 import numpy as np
 import pytest
 
@@ -200,3 +201,53 @@ def test_interval_of_the_rmse_is_over_groups() -> None:
     assert only(accuracy(same, MEANS), "energy_rmse").ci95 is None
     low, high = only(accuracy(apart, MEANS), "energy_rmse").ci95 or (0.0, 0.0)
     assert 1.0 <= low < np.sqrt(11.0) < high <= 5.0
+
+
+def at_reference(*frames: ase.Atoms) -> list[ase.Atoms]:
+    """Solved; of the density given to it the point says 4 meV, 6 meV/Å and 0.1 e more."""
+    for atoms in map(solved, frames):
+        atoms.info["PRED_energy_at_reference"] = atoms.info["REF_energy"] + 0.004
+        atoms.arrays["PRED_forces_at_reference"] = atoms.arrays["REF_forces"] + 0.006
+        updated = atoms.arrays["REF_multipoles"] + [0.1, 0.0, 0.0, 0.3]
+        atoms.arrays["PRED_multipoles_at_reference"] = updated
+    return list(frames)
+
+
+def test_errors_at_the_reference_density_by_hand() -> None:
+    """They are of predictions under their own keys; those at self-consistency stay as they are."""
+    given = at_reference(frame(energy=(-1.0, -1.0)), frame(energy=(-2.0, -2.0), group="g1"))
+    result = accuracy(given, MEANS)
+    assert value(result, "energy_at_reference_mae") == pytest.approx(2.0)  # of two atoms
+    assert value(result, "forces_at_reference_rmse") == pytest.approx(6.0)
+    assert value(result, "charges_at_reference_rmse") == pytest.approx(0.1)
+    assert value(result, "atomic_dipoles_at_reference_mae") == pytest.approx(0.1)
+    assert only(result, "forces_at_reference_rmse").unit == "meV/Å"
+    assert value(result, "energy_rmse") == value(result, "forces_rmse") == 0.0
+    assert "energy_at_reference_rmse_of_mean" not in result.absent
+
+
+def test_both_densities_are_scored_on_the_same_structures() -> None:
+    """A structure whose own density did not converge counts at neither."""
+    good, bad = at_reference(frame(), frame(group="g1"))
+    bad.arrays["PRED_forces_at_reference"][:] = 9.0
+    bad.info["SCF_converged"] = False
+    assert only(accuracy([good, bad], MEANS), "forces_at_reference_rmse").n == 1
+
+
+@pytest.mark.parametrize(
+    ("solves", "labelled", "reason"),
+    [
+        (False, True, "no training mode of the point takes a given density"),
+        (True, False, "no reference multipoles in the test set"),
+        (True, True, "not in these predictions: bench evaluate run=FOLDER predict=true"),
+    ],
+)
+def test_why_nothing_is_known_at_the_reference_density(
+    solves: bool, labelled: bool, reason: str
+) -> None:
+    atoms = solved(frame()) if solves else frame()
+    if not labelled:
+        del atoms.arrays["REF_multipoles"]
+    absent = accuracy([atoms], MEANS).absent
+    assert absent["forces_at_reference_rmse"] == absent["energy_at_reference_mae"] == reason
+    assert "forces_at_reference_rmse[interface]" not in absent

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from bench.errors import BenchError
-from bench.report.drawing import PANEL, NoData, diagonal
+from bench.evaluate.registry import CHARGE_SPREAD, DIPOLE_SLOPE
+from bench.report.drawing import NoData, diagonal, panels
 from bench.report.paper.caption import Drawing, counts
 from bench.report.paper.lines import legend_below
 from bench.report.paper.qualities import of_several
 from bench.report.paper.rows import in_units
 from bench.report.paper.scene import MODE, Scene
+from bench.runs.folder import RunFolder
 
 ORDER = ("direct", "staged", "unrolled", "implicit")
 MARKERS = {"direct": "X", "staged": "D", "unrolled": "s", "implicit": "o"}
-ERRORS = {"forces_rmse": "forces", "charges_rmse": "atomic charges"}
+COMPARED = {"forces": "forces", "energy": "energy", "charges": "atomic charges"}
+BY_MODE = {
+    f"{DIPOLE_SLOPE.name}_rmse": "polarisability dM/dE",
+    f"{CHARGE_SPREAD.name}_rmse": "E(Q) − E(0) less its mean",
+}
 
 
 def draw(scene: Scene) -> Drawing:
-    """Losses as each mode trains them against those at self-consistency, and errors by mode.
+    """Errors at the reference density against those at self-consistency, and others by mode.
 
     Raises:
         NoData: no model was trained in two modes.
@@ -31,66 +36,96 @@ def draw(scene: Scene) -> Drawing:
     table = of_several(modes(scene), "mode")
     if table.empty:
         raise NoData("no model was trained in two modes: training.mode=direct,implicit")
-    errors = {name: text for name, text in ERRORS.items() if len(scene.values(name))}
-    size = (PANEL[0] * (1 + len(errors)) + 0.3, PANEL[1] + 0.3)
-    figure = Figure(figsize=size, layout="constrained")
-    figure.suptitle(scene.title("training modes"))
-    first, *others = figure.subplots(1, 1 + len(errors), squeeze=False)[0]
-    _draw_losses(first, scene, table)
-    for axes, (name, text) in zip(others, errors.items()):
-        _draw_errors(axes, scene, table, name, text)
-    legend_below(figure, [first])
-    says = [
-        "Left: last loss as the mode trains it (direct: one update at the reference "
-        "density; unrolled: after its steps; implicit and staged: converged; training set) against "
-        "the loss at self-consistency (validation set, always converged densities), in units of "
-        "how labels vary. Above the diagonal lies what training does not see.",
-        "Right: errors of the test set at self-consistency; forces stand on "
-        f"{counts(scene, 'forces_rmse')} structures. One marker per run on the left.",
-    ]
-    return Drawing(figure, says, list(table["label"].unique()))
+    pairs = {name: _pairs(scene, table, name) for name in COMPARED}
+    compared = [name for name, found in pairs.items() if len(found)]
+    by_mode = {} if compared else {"forces_rmse": "forces"}
+    by_mode |= {name: text for name, text in BY_MODE.items() if len(scene.values(name))}
+    figure, axes = panels(
+        len(compared) + len(by_mode), title=scene.title("training modes"), columns=4
+    )
+    for panel, name in zip(axes, compared):
+        _draw_pairs(panel, scene, pairs[name], COMPARED[name])
+    for panel, (name, text) in zip(axes[len(compared) :], by_mode.items()):
+        _draw_errors(panel, scene, table, name, text)
+    legend_below(figure, axes)
+    return Drawing(figure, list(_says(scene, compared, by_mode)), list(table["label"].unique()))
+
+
+def _says(scene: Scene, compared: Sequence[str], by_mode: Mapping[str, str]) -> Iterator[str]:
+    if compared:
+        yield (
+            "RMSE of the test set with the density converged against that at the reference "
+            "density, which direct training sees: energies and forces of that density, and "
+            "charges after one update from it. Above the diagonal lies what iterating adds; below "
+            "it, what the model's energy makes of a density that is not its own. "
+            f"{counts(scene, 'forces_at_reference_rmse')} structures."
+        )
+    if by_mode:
+        told = ", ".join(f"{text} {counts(scene, name)}" for name, text in by_mode.items())
+        yield f"Errors by mode stand on so many structures, series or pairs: {told}."
+    if not compared:
+        yield (
+            "Without errors at the reference density, which these runs do not have: "
+            "bench evaluate run=FOLDER predict=true."
+        )
 
 
 def modes(scene: Scene) -> pd.DataFrame:
-    """A row per run with a log: label, model, the mode it was trained in, the last two losses."""
+    """A row per experiment with a log: label, model and the mode it was trained in."""
     rows = []
     for label, model in scene.experiments.items():
         if label not in (model, f"{model} mode={scene.setting(label, MODE)}"):
             continue  # something else sets it apart, too
-        for folder in scene.folders(label):
-            try:
-                log = folder.read_log()
-            except BenchError:
-                continue
-            if not log.mode:
-                continue
-            trained, consistent = (log.columns[key][-1] for key in ("train_loss", "valid_loss"))
-            rows.append((label, model, _trained_in(log.mode), trained, consistent))
-    found = pd.DataFrame(rows, columns=["label", "model", "mode", "trained", "consistent"])
-    return found[found["mode"].isin(ORDER)]
+        found = set(map(_trained_in, scene.folders(label))) - {""}
+        rows += [(label, model, mode) for mode in found]
+    table = pd.DataFrame(rows, columns=["label", "model", "mode"])
+    known = table[table["mode"].isin(ORDER)]
+    return known.sort_values("mode", key=lambda column: column.map(ORDER.index), kind="stable")
 
 
-def _trained_in(rows: Sequence[str]) -> str:
-    """The mode of a log's rows, which also says what ``auto`` was."""
-    found = set(rows)
-    return "staged" if len(found) > 1 else found.pop()
+def _trained_in(folder: RunFolder) -> str:
+    """The mode of a log's rows, which also says what ``auto`` was; empty without a log."""
+    try:
+        found = set(folder.read_log().mode)
+    except BenchError:
+        return ""
+    return "staged" if len(found) > 1 else "".join(found)
 
 
-def _draw_losses(axes: Axes, scene: Scene, table: pd.DataFrame) -> None:
-    known = table[np.isfinite(table[["trained", "consistent"]]).all(axis=1)]
-    for (model, mode), rows in known.groupby(["model", "mode"], sort=False):
-        axes.plot(
-            rows["trained"],
-            rows["consistent"],
-            MARKERS[str(mode)],
-            color=scene.styles[str(model)].color,
+def _pairs(scene: Scene, table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """The rows of the table that have both errors: ``at`` the reference and ``own``, with ends."""
+    pairs = table
+    for column, metric in (("at", f"{name}_at_reference_rmse"), ("own", f"{name}_rmse")):
+        values = scene.values(metric)[["mean", "low", "high", "unit"]].add_prefix(f"{column}_")
+        pairs = pairs.join(values, on="label", how="inner")
+    return pairs
+
+
+def _draw_pairs(axes: Axes, scene: Scene, pairs: pd.DataFrame, text: str) -> None:
+    for row in pairs.to_dict("records"):
+        model, mode = row["model"], row["mode"]
+        ends = {
+            side: np.nan_to_num([[row[f"{side}_mean"] - row[f"{side}_low"]],
+                                 [row[f"{side}_high"] - row[f"{side}_mean"]]])
+            for side in ("at", "own")
+        }  # fmt: skip
+        axes.errorbar(
+            row["at_mean"],
+            row["own_mean"],
+            ends["own"],
+            ends["at"],
+            fmt=MARKERS[mode],
+            color=scene.styles[model].color,
             label=f"{model}, {mode}",
+            elinewidth=0.7,
             markersize=6,
-            alpha=0.8,
         )
-    if len(known):
-        diagonal(axes, [known["trained"].to_numpy(float), known["consistent"].to_numpy(float)])
-    axes.set(xlabel="loss as it is trained (1)", ylabel="loss at self-consistency (1)")
+    means = pairs[["at_mean", "own_mean"]].to_numpy(float)
+    lows, highs = pairs[["at_low", "own_low"]], pairs[["at_high", "own_high"]]
+    diagonal(axes, [means, *(x.to_numpy(float)[np.isfinite(x)] for x in (lows, highs))])
+    unit = str(pairs["own_unit"].iloc[0])
+    axes.set(title=text, xlabel=in_units(unit, "at reference density"))
+    axes.set_ylabel(in_units(unit, "at self-consistency"))
 
 
 def _draw_errors(axes: Axes, scene: Scene, table: pd.DataFrame, name: str, text: str) -> None:

@@ -200,17 +200,33 @@ def test_a_probe_without_a_number_is_not_drawn(tmp_path):
         drawing(scene(tmp_path), "qeq_pathologies")
 
 
-def test_training_modes_put_what_is_trained_against_self_consistency(tmp_path):
-    for mode, loss in {"direct": 0.1, "implicit": 1.0}.items():
-        folder = run(tmp_path, "scf_qeq", {"forces_rmse": 5.0}, f"training.mode={mode}")
-        rows = [{**epoch_row(k), "mode": mode, "train_loss": loss, "valid_loss": 2.0}
-                for k in range(2)]  # fmt: skip
-        write_csv(folder.training_files.log, lines(rows))
-    found = training_modes.modes(scene(tmp_path))
-    assert set(zip(found["mode"], found["trained"], found["consistent"])) == {
-        ("direct", 0.1, 2.0),
-        ("implicit", 1.0, 2.0),
-    }
+def trained(place, mode, numbers, *words):
+    """A finished run with a log of two rows in one mode."""
+    folder = run(place, "scf_qeq", numbers, f"training.mode={mode}", *words)
+    write_csv(folder.training_files.log, lines([{**epoch_row(k), "mode": mode} for k in range(2)]))
+
+
+def test_training_modes_put_the_reference_density_against_self_consistency(tmp_path):
+    """Where each mode's mean over seeds stands, and that errors of another run are not in it."""
+    numbers = {"direct": [(3.0, 8.0), (5.0, 10.0)], "implicit": [(7.0, 6.0)]}
+    for mode, found in numbers.items():
+        for seed, (at, own) in enumerate(found):
+            errors = {"forces_at_reference_rmse": at, "forces_rmse": own, "energy_rmse": 1.0}
+            trained(tmp_path, mode, errors, f"seed={seed}")
+    made = drawing(scene(tmp_path), "training_modes")
+    (forces,) = made.figure.axes
+    drawn = {c.get_label(): c.lines[0].get_xydata().tolist() for c in forces.containers}
+    assert drawn == {"scf_qeq, direct": [[4.0, 9.0]], "scf_qeq, implicit": [[7.0, 6.0]]}
+    assert forces.get_xlabel() == "at reference density (meV/Å)"
+    assert "5 structures" in made.says[0]
+
+
+def test_training_modes_of_runs_without_the_reference_density(tmp_path):
+    for mode in ("direct", "implicit"):
+        trained(tmp_path, mode, {"forces_rmse": 5.0})
+    made = drawing(scene(tmp_path), "training_modes")
+    assert [axes.get_title() for axes in made.figure.axes] == ["forces"]
+    assert "bench evaluate run=FOLDER predict=true" in made.says[-1]
 
 
 def test_what_auto_was_is_read_off_the_log(tmp_path):
