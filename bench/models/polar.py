@@ -11,6 +11,11 @@ What differs from PolarMACE:
       update's two Fukui functions are added;
     - Fukui functions are positive (softplus), so that their normalisation cannot divide by zero;
     - the first density is that of ``local_charges``, the one of the other points here;
+    - what an update adds is in units of 0.05 e (e Å), what the readout adds in units of 0.1 eV, and
+      an update's last biases are left out: at the start one step of the optimiser changed every
+      charge by an electron;
+    - features enter the blocks with a mean square below one: what an update adds grows with a high
+      power of them, and they grow a hundredfold in training;
     - the last layer has scalars alone, as in the other points, so the layers are mixed by one
       linear map of their joined features, which also feed the energy readout (there: the last
       layer); l = 1 is limited to dipoles;
@@ -43,6 +48,8 @@ from bench.models.facts import TrainingFacts
 from bench.models.heads import MultipoleHead, ScalarHead
 
 FEATURE_SCALE = 100.0  # mace's untrained features are of order 0.01
+UPDATE_SCALE = 0.05  # e and e Å, of what fields move: a step of the optimiser moves no whole charge
+ENERGY_SCALE = 0.1  # eV
 
 
 class Polar(Point):
@@ -95,7 +102,7 @@ class Polar(Point):
                 potential_features=self.potential(inputs, p),
                 local_charges=p,
             )
-            p = shifted(p + change[:, :-2], change[:, -2:].sum(1), inputs)
+            p = shifted(p + UPDATE_SCALE * change[:, :-2], change[:, -2:].sum(1), inputs)
         return Density(inputs.padded(p))
 
     def internal_energy(self, inputs: Inputs, density: Density) -> Tensor:
@@ -110,12 +117,13 @@ class Polar(Point):
             charges_0=torch.zeros_like(p),
             charges_induced=p,
         )
-        return inputs.batch.per_structure(energies)
+        return ENERGY_SCALE * inputs.batch.per_structure(energies)
 
     def mixed(self, nodes: NodeFeatures) -> Tensor:
         """[n, irreps] features of all layers as the blocks take them, vectors as (y, z, x)."""
         mixed: Tensor = self.mixing(torch.cat([nodes.scalars, nodes.vectors.flatten(1)], dim=1))
-        return mixed
+        channels = self.config.num_channels
+        return torch.cat([bounded(mixed[:, :channels]), bounded(mixed[:, channels:])], dim=1)
 
     def potential(self, inputs: Inputs, multipoles: Tensor) -> Tensor:
         """[n, f] features of the potential in their norms, of multipoles [n, c] and the field.
@@ -165,11 +173,23 @@ class Layouts:
         }
 
 
+def bounded(features: Tensor) -> Tensor:
+    """[n, f] features x / √(1 + ⟨x²⟩), of which no atom's mean square exceeds one."""
+    if not features.shape[1]:
+        return features
+    return features / (1 + features.square().mean(1, keepdim=True)).sqrt()
+
+
 def field_update(layouts: Layouts) -> nn.Module:
-    """mace's update in float64, zero at first: [n, multipoles + 2], the last two for Fukui."""
+    """mace's update in float64, zero at first: [n, multipoles + 2], the last two for Fukui.
+
+    Its last biases stay zero.  What one adds to every charge the Fukui function takes away, so
+    that their gradients are rounding, of which Adam, which divides by their size, makes a step.
+    """
     arguments = layouts.block_arguments()
     block = AgnosticEmbeddedOneBodyVariableUpdate(**arguments, field_norm_factor=1.0)
     nn.init.zeros_(block.readout.linear_2.weight)
+    block.readout.linear_2.bias.requires_grad_(False)
     double: nn.Module = block.double()
     return double
 

@@ -10,12 +10,13 @@ import pytest
 import torch
 from mace.modules.field_blocks import AgnosticEmbeddedOneBodyVariableUpdate
 
-from bench.config.schema import Mode
+from bench.config.schema import Mode, TrainingConfig
 from bench.errors import BenchError
 from bench.models.base import Inputs, build_point
 from bench.models.facts import gather_facts
-from bench.models.polar import Polar
+from bench.models.polar import UPDATE_SCALE, Polar, bounded
 from bench.testing.frames import bulk, cluster, labelled, slab
+from bench.train.optimizer import make_optimizer
 from tests.models.test_points import batch_of, build, tiny_config
 
 FRAMES = [slab(), bulk(charge=2.0), cluster()]
@@ -56,6 +57,41 @@ def test_training_starts_at_the_local_density_with_its_charge_shared() -> None:
     torch.testing.assert_close(added[:, 1:], torch.zeros_like(added[:, 1:]), rtol=0, atol=1e-12)
 
 
+def losses_of_training(*, change: float) -> list[float]:
+    """Of six steps of the default optimiser at its full rate, each weight changed by a factor."""
+    model, training = untrained(), TrainingConfig()
+    random = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for p in model.parameters():
+            p.mul_(1 + change * torch.randn(p.shape, generator=random, dtype=p.dtype))
+    optimizer = make_optimizer(model, training)
+    frames = [labelled(atoms, seed=k) for k, atoms in enumerate(FRAMES)]
+    batch = batch_of(model, *frames)
+    losses = []
+    for _ in range(6):
+        predicted = model(batch, training=True)
+        loss = (predicted.multipoles - batch.labels["multipoles"]).square().mean()
+        loss = loss + predicted.forces.square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    return losses
+
+
+def test_training_starts_without_a_leap_and_forgets_rounding() -> None:
+    """A step moved every charge by an electron and made 1e-10 of a weight 3e-4."""
+    losses, others = losses_of_training(change=0.0), losses_of_training(change=1e-10)
+    assert max(losses) < 1.5 * losses[0]
+    np.testing.assert_allclose(others, losses, rtol=1e-6)
+
+
+def test_features_of_any_size_enter_bounded() -> None:
+    features = torch.tensor([[1e-6, -1e-6], [3.0, 4.0], [3e6, 4e6]], dtype=torch.float64)
+    expected = [[1e-6, -1e-6], [3 / 13.5**0.5, 4 / 13.5**0.5], [0.72**0.5, 1.28**0.5]]
+    torch.testing.assert_close(bounded(features), torch.tensor(expected, dtype=torch.float64))
+
+
 def test_one_update_by_hand() -> None:
     """mace's block on potentials summed in plain sight, then the Fukui shift."""
     model = polar(num_updates=1)
@@ -80,7 +116,7 @@ def test_one_update_by_hand() -> None:
         potential_features=model.potential(inputs, first),
         local_charges=first,
     )
-    expected = first + out[:, :4]
+    expected = first + UPDATE_SCALE * out[:, :4]
     weights = torch.nn.functional.softplus(out[:, 4] + out[:, 5])
     for row, charge in enumerate([0.0, 2.0, 0.0]):
         here = batch.structure == row
@@ -155,7 +191,7 @@ def test_options_reach_every_parameter(options: dict[str, object]) -> None:
     assert prediction.multipoles.shape[1] == (1 if options.get("l_max") == 0 else 4)
     loss = prediction.forces.square().sum() + prediction.multipoles.square().sum()
     loss = loss + prediction.energy.square().sum()
-    named = dict(model.named_parameters())
+    named = {name: p for name, p in model.named_parameters() if p.requires_grad}
     gradients = torch.autograd.grad(loss, list(named.values()), allow_unused=True)
     missing = [k for k, g in zip(named, gradients) if g is None or not g.any()]
     unused = {"local.dipole.weight"} if options.get("l_max") == 0 else set()
