@@ -25,6 +25,9 @@ class Table:
     places: list[str] = key(
         ["results/runs"], "folders of runs, searched with all below", positional=True
     )
+    split: str = key(
+        "test", "valid: errors on validation structures, which choose", choices=("test", "valid")
+    )
     metrics: list[str] = key([], "names or patterns such as *_rmse; the headline", optional=True)
     subsets: list[str] = key(["all"], "of the test set, names or patterns such as charge=*")
     format: str = key("terminal", "how it is printed", choices=FORMATS)
@@ -39,11 +42,15 @@ def main(argv: Sequence[str]) -> int:
 def show(options: Table) -> int:
     """Print or write the tables of what was found."""
     from bench.report.leaderboard import as_text, leaderboards
+    from bench.runs import validation
     from bench.runs.collection import collect
     from bench.storage import write_text
 
-    found = collect(map(Path, options.places))
-    boards = leaderboards(found, metrics=options.metrics, subsets=options.subsets)
+    found, metrics, subsets = collect(map(Path, options.places)), options.metrics, options.subsets
+    if options.split == "valid":
+        found, subsets = validation.validated(found), [validation.SUBSET]
+        metrics = metrics or list(validation.HEADLINE)
+    boards = leaderboards(found, metrics=metrics, subsets=subsets)
     if not boards:
         raise BenchError(
             f"No finished run in {', '.join(options.places)} has such numbers.",

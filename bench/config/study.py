@@ -1,7 +1,8 @@
 """Sweeps under a name: ``conf/study/NAME.yaml`` holds the parameters of Hydra's sweeper.
 
 ``bench run -m study=NAME`` is the sweep that they write out; what is typed beside it wins.  A study
-that is no single product of lists has ``parts``, names of others, which are run in their order.
+that is no single product of lists has ``parts``, which are run in their order: names of others, or
+what its own parameters are there, beside or in place of those of all its parts.
 """
 
 from __future__ import annotations
@@ -58,15 +59,23 @@ def sweeps(name: str, above: tuple[str, ...] = ()) -> list[list[str]]:
         raise BenchError(f"{path}: study={name} is a part of itself.")
     content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     try:
-        if parts := content.get("parts"):
-            return [words for part in parts for words in sweeps(str(part), (*above, name))]
-        params = content["hydra"]["sweeper"]["params"]
-        return [[f"{key}={_values(value)}" for key, value in params.items()]]
+        params = content["hydra"]["sweeper"]["params"] if "hydra" in content else {}
+        parts = content.get("parts") or [{}]
+        if not params and parts == [{}]:
+            raise KeyError("hydra")
+        return [words for part in parts for words in _of_part(part, params, (*above, name))]
     except (KeyError, TypeError, AttributeError) as error:
         raise BenchError(
             f"{path} holds no sweep.",
             "hydra: {sweeper: {params: {model: 'a,b', seed: '0,1'}}}, or parts: [STUDY, STUDY].",
         ) from error
+
+
+def _of_part(part: Any, params: dict[str, Any], above: tuple[str, ...]) -> list[list[str]]:
+    """The sweeps of a named study, or the one that a mapping makes of the parameters."""
+    if not isinstance(part, dict):
+        return sweeps(str(part), above)
+    return [[f"{key}={_values(value)}" for key, value in {**params, **part}.items()]]
 
 
 def _file(name: str) -> Path:

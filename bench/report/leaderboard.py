@@ -98,7 +98,11 @@ def leaderboards(
         metrics: names or patterns; the headline unless given.
         subsets: likewise; all test structures unless given.
     """
-    numbers = select(summarise(found), metrics=metrics, subsets=subsets)
+    return boards_of(select(summarise(found), metrics=metrics, subsets=subsets))
+
+
+def boards_of(numbers: pd.DataFrame) -> list[Leaderboard]:
+    """The same of rows of ``bench.report.groups.summarise``, as a table of CSV has them, too."""
     return [
         _leaderboard(str(system), rows)
         for (system, _), rows in numbers.groupby(["system", "data_checksum"], sort=True)
@@ -118,7 +122,8 @@ def _leaderboard(system: str, rows: pd.DataFrame) -> Leaderboard:
     heading = [
         f"{name}{f' {subset}' if several else ''} [{unit or '1'}]" for name, subset, unit in columns
     ]
-    structures = f"{int(rows['n'].max())} test structures" if len(rows) else "nothing"
+    largest = rows["n"].max()
+    structures = "validation structures" if pd.isna(largest) else f"{int(largest)} test structures"
     return Leaderboard(
         f"{system}: mean ± standard deviation (seeds), {structures}",
         ["model", *heading],

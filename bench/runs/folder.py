@@ -142,6 +142,11 @@ class RunFolder:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise self._damaged(FACTS, error) from error
 
+    def read_spreads(self) -> dict[str, float]:
+        """How much the labels vary over the training set, by part; reads no model."""
+        found: dict[str, float] = self._mapping(FACTS).get("spreads", {})
+        return found
+
     def write_facts(self, facts: TrainingFacts) -> None:
         """Write what the model took from its training set."""
         storage.write_json(self.path / FACTS, facts.to_dict())

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from bench.report.groups import AXES, select
-from bench.report.leaderboard import cells
+from bench.report.leaderboard import boards_of, cells
+from bench.runs import validation
 from docs.hooks.tables import table
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ STUDY = Path(__file__).parents[2] / "results" / "study"
 COLUMNS = [*AXES, "name", "subset", "unit", "better"]
 COLUMNS += ["mean", "std", "seeds", "n", "low", "high"]
 _ASKED = re.compile(r"^<!-- results: (?P<model>\w+) -->$", re.MULTILINE)
+_CHOSEN = re.compile(r"^<!-- validation: (?P<name>\w+) -->$", re.MULTILINE)
 _TABLE = re.compile(r"^<!-- table: (?P<name>\w+) -->$", re.MULTILINE)
 
 
@@ -38,6 +40,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def on_page_markdown(markdown: str, **_: object) -> str:
     """The page with a model's results, or a whole table, where it asks for them."""
+    markdown = _CHOSEN.sub(lambda asked: validation_of(STUDY / f"{asked['name']}.csv"), markdown)
     markdown = _TABLE.sub(lambda asked: table_of(STUDY / f"{asked['name']}.csv"), markdown)
     markdown = markdown.replace("](../results/study/figures/", "](figures/")
     return _ASKED.sub(lambda asked: results_of(asked["model"], study()), markdown)
@@ -47,6 +50,13 @@ def table_of(path: Path) -> str:
     """A table as it is in its file; what it leaves empty stays so."""
     rows = pd.read_csv(path, dtype=str).fillna("")
     return table([*rows], rows.to_numpy().tolist())
+
+
+def validation_of(path: Path) -> str:
+    """Errors on validation structures, a table a system, of ``bench table split=valid``."""
+    rows = pd.read_csv(path, dtype={"changed": str}).fillna({"changed": "", "unit": ""})
+    chosen = select(rows, metrics=validation.HEADLINE, subsets=[validation.SUBSET])
+    return "\n".join(board.markdown() for board in boards_of(chosen))
 
 
 def study(folder: Path = STUDY) -> pd.DataFrame:

@@ -24,6 +24,9 @@ def own(tmp_path, monkeypatch):
     (folder / "grid.yaml").write_text(GRID)
     (folder / "more.yaml").write_text(GRID.replace("smoke", "quick"))
     (folder / "both.yaml").write_text("parts: [grid, more]\n")
+    (folder / "factors.yaml").write_text(
+        f"{GRID}parts:\n  - {{training.batch_size: [2, 8]}}\n  - {{seed: 3}}\n  - more\n"
+    )
     (folder / "odd.yaml").write_text("model: les\n")
     (folder / "circle.yaml").write_text("parts: [grid, circle]\n")
     return folder
@@ -45,6 +48,14 @@ def test_parts_come_in_their_order(own):
     presets = [words[-1] for words in written_out(["study=both"])]
     assert presets == ["preset=smoke", "preset=quick"]
     assert written_out(["study=grid,more"]) == written_out(["study=both"])
+
+
+def test_a_part_is_what_its_own_parameters_make_of_those_of_all(own):
+    batches, seed, other = written_out(["study=factors"])
+    assert batches == ["model=les,polar", "seed=0,1,2", "preset=smoke", "training.batch_size=2,8"]
+    assert seed == ["model=les,polar", "seed=3", "preset=smoke"]
+    assert [other] == written_out(["study=more"])
+    assert len(combinations(batches)) == 12
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,16 @@ def test_tables_may_repeat_but_not_contradict_each_other(folder):
         study.study(folder("two.csv", [row("les", 31.0)]))
 
 
+def test_choices_are_a_table_of_validation_errors_for_each_system(folder):
+    rows = [row("les", 50.0), row("les", 40.0, changed="training.batch_size=2")]
+    validated = [[*r[:6], "validation", *r[7:]] for r in rows]
+    place = folder("choices.csv", [*validated, row("les", 7.0)])
+    text = study.validation_of(place / "choices.csv")
+    assert "| les | 50 ± 1 (3) |" in text
+    assert "| les training.batch_size=2 | **40 ± 1 (3)** |" in text
+    assert "forces_rmse [meV/Å]" in text and "| 7 ±" not in text
+
+
 def test_a_page_without_study_keeps_nothing_of_what_it_asked_for(monkeypatch, tmp_path):
     monkeypatch.setattr(study, "study", lambda: study.pd.DataFrame(columns=study.COLUMNS))
     assert study.on_page_markdown("A.\n\n<!-- results: les -->\n") == "A.\n\n\n"
