@@ -119,7 +119,12 @@ cube("job-v_hartree-1_0.cube", 0 * rho)
 n = len(rows)
 table = "\\n".join(f"{{i+1}} {{r[0]}} 1 1.0 0.0" for i, r in enumerate(rows))
 open("job-forces-1_0.xyz", "w").write("\\n".join(f"{{i+1}} 1 X 0.1 0.2 0.3" for i in range(n)))
-open("job-RESTART.kp", "w").write("wave function")
+def record(kind, *values):
+    data = np.array(values, kind).tobytes()
+    return np.int32(len(data)).tobytes() + data + np.int32(len(data)).tobytes()
+orbitals = [record("i4", n, 1, 2, 1, 1), *[record("i4", 0)] * 3, record("i4", 30, 8, 9, 16)]
+orbitals += [record("f8", *range(60)), *[record("f8", i, -i) for i in range(30)]]
+open("job-RESTART.kp", "wb").write(b"".join(orbitals))
 open("job.out", "w").write(f"""CP2K| version string: CP2K version 2023.1
 *** SCF run converged in    7 steps ***
   Fermi energy: 0.1
