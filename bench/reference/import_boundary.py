@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -22,14 +22,16 @@ CONTACT = (
 )
 
 
-def reconcile(frames: Sequence[Atoms], boundary: str, path: Path) -> tuple[list[Atoms], list[str]]:
+def reconcile(
+    frames: Mapping[int, Atoms], boundary: str, path: Path
+) -> tuple[dict[int, Atoms], list[str]]:
     """The structures to import, and one line for each way in which the file says otherwise.
 
     Isolated molecules may come in periodic boxes; those that a face of the box cuts are put
     together again.
 
     Args:
-        frames: as the file has them.
+        frames: as the file has them, by their index in it.
         boundary: that the user states.
         path: for messages.
 
@@ -39,10 +41,10 @@ def reconcile(frames: Sequence[Atoms], boundary: str, path: Path) -> tuple[list[
     wanted = BOUNDARIES[boundary]
     lines = _told(frames, boundary)
     if any(wanted):
-        return list(frames), lines
-    whole: list[Atoms] = []
+        return dict(frames), lines
+    whole: dict[int, Atoms] = {}
     moved: list[str] = []
-    for index, atoms in enumerate(frames):
+    for index, atoms in frames.items():
         together = made_whole(atoms) if atoms.pbc.any() else atoms
         if together is None:
             raise BenchError(
@@ -52,7 +54,7 @@ def reconcile(frames: Sequence[Atoms], boundary: str, path: Path) -> tuple[list[
             )
         if not np.array_equal(together.positions, atoms.positions):
             moved.append(f"structure {index}")
-        whole.append(together)
+        whole[index] = together
     if moved:
         lines.append(
             f"note: cut by the cell's face and put together again: {len(moved)} of {len(frames)} "
@@ -61,11 +63,11 @@ def reconcile(frames: Sequence[Atoms], boundary: str, path: Path) -> tuple[list[
     return whole, lines
 
 
-def _told(frames: Sequence[Atoms], boundary: str) -> list[str]:
+def _told(frames: Mapping[int, Atoms], boundary: str) -> list[str]:
     """A line where the file's pbc are mixed, or not those of the boundary."""
     first: dict[str, int] = {}
     counts: dict[str, int] = {}
-    for index, atoms in enumerate(frames):
+    for index, atoms in frames.items():
         shown = " ".join("FT"[bool(p)] for p in atoms.pbc)
         first.setdefault(shown, index)
         counts[shown] = counts.get(shown, 0) + 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +35,32 @@ _BULK = (
     "boundary=bulk, and a homogeneous field along a periodic axis is not supported: energy and "
     "dipole would depend on where the cell is cut."
 )
+_ISOLATED = ("config_type", "IsolatedAtom")  # mace's mark of reference energies of elements
 _PER_ATOM = ("momenta", "tags", "masses", "initial_charges", "initial_magmoms")  # ase's own
+
+
+def without_isolated_atoms(frames: Sequence[Atoms]) -> tuple[dict[int, Atoms], list[str]]:
+    """The structures to learn from by their index in the file, and a line on those left out.
+
+    Atoms that a file marks as mace's reference energies of the elements are no training data: per
+    atom their energies are electronvolts from all others', and the baseline is fitted without them.
+
+    Args:
+        frames: as the file has them.
+    """
+    key, mark = _ISOLATED
+    kept = {
+        index: atoms
+        for index, atoms in enumerate(frames)
+        if len(atoms) > 1 or atoms.info.get(key) != mark
+    }
+    left_out = [f"structure {index}" for index in range(len(frames)) if index not in kept]
+    if not left_out:
+        return kept, []
+    return kept, [
+        f"note: {key}={mark} left out: {listed(left_out)}; the energies of elements are fitted to "
+        "the training set"
+    ]
 
 
 def unused(frames: Sequence[Atoms], stated: Stated) -> list[str]:
@@ -121,7 +146,7 @@ def other_order(frames: Sequence[Atoms], stated: Stated) -> list[str]:
     ]
 
 
-def refuse_bulk_in_field(frames: Sequence[Atoms], stated: Stated, path: Path) -> None:
+def refuse_bulk_in_field(frames: Mapping[int, Atoms], stated: Stated, path: Path) -> None:
     """Say before anything else that no model here treats a crystal or a liquid in a field.
 
     Along a periodic axis the field's potential is not periodic: energy and dipole are defined up
@@ -136,7 +161,7 @@ def refuse_bulk_in_field(frames: Sequence[Atoms], stated: Stated, path: Path) ->
     mend = "Leave out the structures in a field; those of slabs and molecules can be used."
     if stated.values.get("field"):
         raise BenchError(f"field={stated.values['field']:g} V/Å: {_BULK}", mend)
-    for index, atoms in enumerate(frames):
+    for index, atoms in frames.items():
         for key in found_keys(atoms):
             value = find(atoms, key)
             named = key == stated.keys["field"]

@@ -36,7 +36,13 @@ from bench.reference.import_identity import (
     without_repeats,
 )
 from bench.reference.import_options import Import, Stated, read_options
-from bench.reference.import_unused import not_kept, other_order, refuse_bulk_in_field, unused
+from bench.reference.import_unused import (
+    not_kept,
+    other_order,
+    refuse_bulk_in_field,
+    unused,
+    without_isolated_atoms,
+)
 from bench.reference.import_values import convert, find, found_keys
 from bench.storage import write_frames, write_yaml
 
@@ -59,22 +65,22 @@ def import_file(options: Import) -> Path:
     stated = read_options(options)
     folder = _destination(options)
     path = Path(options.file)
-    sources = read_extxyz(path)
-    if not sources:
-        raise BenchError(f"{path} holds no structure.")
-    for index, atoms in enumerate(sources):
+    by_index, left_out = without_isolated_atoms(read_extxyz(path))
+    if not by_index:
+        raise BenchError(f"{path} holds no structure to learn from.")
+    for index, atoms in by_index.items():
         check_geometry(atoms, f"{path}, structure {index}")
-    refuse_bulk_in_field(sources, stated, path)
-    _refuse_unknown_keys(sources, stated, path)
-    sources, lines = reconcile(sources, options.boundary, path)
-    converted = [convert(a, stated, f"{path}, structure {i}") for i, a in enumerate(sources)]
-    members, repeats = without_repeats(
-        [Member(i, *pair) for i, pair in enumerate(zip(sources, converted))], path
-    )
+    refuse_bulk_in_field(by_index, stated, path)
+    _refuse_unknown_keys([*by_index.values()], stated, path)
+    by_index, lines = reconcile(by_index, options.boundary, path)
+    read = {i: convert(a, stated, f"{path}, structure {i}") for i, a in by_index.items()}
+    members, repeats = without_repeats([Member(i, by_index[i], read[i]) for i in read], path)
+    sources = [*by_index.values()]
     frames = [member.frame for member in members]
     _split(members, options, path)
     resolutions = _resolutions(sources, stated)
     for line in (
+        *left_out,
         *lines,
         *unused(sources, stated),
         *not_kept(sources, stated),

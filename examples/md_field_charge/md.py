@@ -54,12 +54,12 @@ def options(words: list[str] | None = None) -> argparse.Namespace:
 
 def prepared(given: argparse.Namespace) -> ase.Atoms:
     """The structure with a calculator and velocities, in no field."""
-    source = given.structure or given.run / "predictions.extxyz"
-    first = read(source, 0)
-    atoms = ase.Atoms(first.numbers, first.positions, cell=first.cell, pbc=first.pbc)
     load = BenchCalculator.from_file if given.run.is_file() else BenchCalculator.from_run
-    charge = float(first.info.get("total_charge", 0.0))
-    atoms.calc = load(given.run, total_charge=charge, electric_field=[0, 0, 0], dtype="float64")
+    calculator = load(given.run, electric_field=[0, 0, 0], dtype="float64")
+    first = read(given.structure or given.run / "predictions.extxyz", 0)
+    atoms = ase.Atoms(first.numbers, first.positions, cell=first.cell, pbc=first.pbc)
+    calculator.set(total_charge=float(first.info.get("total_charge", 0.0)))
+    atoms.calc = calculator
     spread = np.sqrt(atoms.get_masses() * units.kB * given.temperature)[:, None]
     atoms.set_momenta(spread * np.random.default_rng(0).normal(size=(len(atoms), 3)))
     Stationary(atoms)
@@ -105,7 +105,10 @@ def main(words: list[str] | None = None) -> None:
     given = options(words)
     atoms = prepared(given)
     bar = Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=None),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(compact=True),
     )
     with (
         given.out.with_suffix(".csv").open("w", newline="", encoding="utf-8") as file,
@@ -122,8 +125,8 @@ def main(words: list[str] | None = None) -> None:
             bar.update(
                 task,
                 advance=1,
-                description=f"{told['temperature']:4.0f} K  E {told['field']:.3f} V/Å  "
-                f"Q {told['charge']:+.2f} e  M {told['dipole']:+.3f} e Å  "
+                description=f"{told['temperature']:.0f} K {told['field']:.2f} V/Å "
+                f"{told['charge']:+.2f} e {told['dipole']:+.2f} e Å "
                 f"drift {1000 * told['drift']:+.2f} meV",
             )
 

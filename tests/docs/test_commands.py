@@ -1,8 +1,10 @@
 """What pages tell to type is understood: every key, name and value of every command exists."""
 
+import shlex
 import shutil
 
 import pytest
+import yaml
 
 from bench.commands import VERBS
 from bench.commands.complete import options_of
@@ -13,6 +15,7 @@ from bench.config.options import parse
 from bench.config.schema import RunConfig
 from bench.config.study import written_out
 from bench.errors import BenchError
+from bench.gate.cells import read_cells
 from tests.docs.commands import ROOT, commands
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
@@ -62,6 +65,19 @@ def understand(words):
 def test_a_command_is_understood(typed, folder, monkeypatch):
     monkeypatch.chdir(folder)
     understand(TYPED[typed])
+
+
+def test_the_guard_of_ones_own_ci_is_understood(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    guard = ROOT / "examples" / "guard_in_ci"
+    for cell in read_cells(guard / "baselines"):
+        understand(["run", *cell.words])
+    (job,) = yaml.safe_load((guard / "accuracy.yml").read_text())["jobs"].values()
+    lines = [shlex.split(step["run"]) for step in job["steps"] if "run" in step]
+    verbs = [words[1:] for words in lines if words[0] == "bench"]
+    assert [words[0] for words in verbs] == ["regress", "report"]
+    for words in verbs:
+        understand(words)
 
 
 @pytest.mark.parametrize(

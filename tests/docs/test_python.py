@@ -5,16 +5,20 @@ from pathlib import Path
 import pytest
 from ase import Atoms
 from ase.build import fcc111, molecule
+from ase.io import read
 
 from bench.inference.predict import predict_frames
 from bench.runs.folder import RunFolder, Status
-from bench.storage import write_json
+from bench.storage import write_frames, write_json
 from bench.testing.frames import labelled
 from bench.testing.small import build, small_config
 from tests.docs.commands import ROOT, blocks
 from tests.trained import write_run
 
-PAGES = [ROOT / "README.md", ROOT / "docs" / "ase.md", ROOT / "docs" / "files.md"]
+PAGES = [
+    ROOT / "README.md",
+    *(ROOT / "docs" / f"{name}.md" for name in ("ase", "files", "own_data")),
+]
 
 
 def wet_platinum() -> Atoms:
@@ -37,6 +41,8 @@ def place(tmp_path_factory) -> Path:
     run.write_predictions(predict_frames(model, frames, batch_size=1))
     run.write_status(Status.done)
     write_json(run.path / "metrics.json", METRICS)
+    for count, part in enumerate(("train", "valid", "test"), 1):
+        write_frames(folder / f"{part}.xyz", count * [molecule("H2O")])
     run.write_provenance({"sessions": [], "hardware": {}})
     return folder
 
@@ -69,3 +75,6 @@ def test_the_blocks_of_a_page_run_one_after_the_other(page, place, monkeypatch, 
         exec(compile(block, str(page), "exec"), names)
     if page.name == "files.md":
         assert "meV/Å" in capsys.readouterr().out
+    if page.name == "own_data.md":
+        parts = [atoms.info["part"] for atoms in read(place / "mine.xyz", ":")]
+        assert parts == ["train", "valid", "valid", "test", "test", "test"]

@@ -40,14 +40,14 @@ def test_two_molecules_that_touch_stay_beside_each_other():
 def test_matter_that_goes_on_for_ever_is_no_molecule(atoms):
     atoms.pbc = True
     assert made_whole(atoms) is None
-    with pytest.raises(BenchError, match=r"mine\.xyz, structure 1: boundary=open, but its ato"):
-        reconcile([boxed("H2O", 12.0), atoms], "open", HERE)
+    with pytest.raises(BenchError, match=r"mine\.xyz, structure 7: boundary=open, but its ato"):
+        reconcile({0: boxed("H2O", 12.0), 7: atoms}, "open", HERE)
 
 
 def test_molecules_in_periodic_boxes_are_said():
     whole = boxed("H2O", 12.0)
     cut, _ = ethanol_cut_by_a_face()
-    frames, lines = reconcile([whole, cut], "open", HERE)
+    frames, lines = reconcile({0: whole, 1: cut}, "open", HERE)
     assert lines == [
         "note: pbc in the file: 'T T T' in 2 (first: structure 0); all are taken as boundary=open",
         "note: cut by the cell's face and put together again: 1 of 2 structures (structure 1)",
@@ -66,5 +66,6 @@ def test_molecules_in_periodic_boxes_are_said():
     ],
 )
 def test_other_or_mixed_boundaries_get_a_line(pbc, boundary, line):
-    _, lines = reconcile([boxed("H2O", 12.0, p) for p in pbc], boundary, HERE)
+    frames = dict(enumerate(boxed("H2O", 12.0, p) for p in pbc))
+    _, lines = reconcile(frames, boundary, HERE)
     assert lines == [] if line is None else lines[0].startswith(line)

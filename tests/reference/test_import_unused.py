@@ -78,7 +78,7 @@ def test_bulk_in_a_field_is_refused_before_anything_else(key, options):
     frames = [crystal(seed) for seed in range(3)]
     frames[2].info[key] = np.array([0, 0, 0.05])
     with pytest.raises(BenchError) as error:
-        refuse_bulk_in_field(frames, stated("bulk", **options), HERE)
+        refuse_bulk_in_field(dict(enumerate(frames)), stated("bulk", **options), HERE)
     assert f"mine.xyz, structure 2: {key}=[0.0, 0.0, 0.05]: boundary=bulk" in error.value.problem
     assert "is not supported" in error.value.problem
 
@@ -87,11 +87,12 @@ def test_bulk_without_a_field_passes():
     frames = [crystal(0), crystal(1)]
     frames[0].info["E"] = np.zeros(3)
     frames[1].info["efield"] = np.ones(3)
-    refuse_bulk_in_field(frames[:1], stated("bulk"), HERE)
-    refuse_bulk_in_field(frames[1:], stated("bulk", field="0"), HERE)  # stated: there is none
-    refuse_bulk_in_field(frames, stated("slab"), HERE)
+    refuse_bulk_in_field({0: frames[0]}, stated("bulk"), HERE)
+    # stated: there is none
+    refuse_bulk_in_field({1: frames[1]}, stated("bulk", field="0"), HERE)
+    refuse_bulk_in_field(dict(enumerate(frames)), stated("slab"), HERE)
     with pytest.raises(BenchError, match=r"field=0\.1 V/Å: boundary=bulk"):
-        refuse_bulk_in_field(frames, stated("bulk", field="0.1"), HERE)
+        refuse_bulk_in_field(dict(enumerate(frames)), stated("bulk", field="0.1"), HERE)
 
 
 def test_what_metrics_read_is_used():

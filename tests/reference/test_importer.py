@@ -5,6 +5,7 @@ import hashlib
 import numpy as np
 import pytest
 import yaml
+from ase import Atoms
 from ase.io import write
 
 from bench.commands.data import import_file, main
@@ -73,6 +74,21 @@ def test_the_card_says_what_was_made_of_which_file(folder):
         "required": True,
         "description": card["labels"]["REF_energy"]["description"],
     }
+
+
+def test_maces_isolated_atoms_are_no_training_data(folder, capsys):
+    """They may lack labels and be of another boundary; indices stay those of the file."""
+    alone = [Atoms(z, info={"config_type": "IsolatedAtom", "DFT_energy": -13.6}) for z in "HO"]
+    frames = [alone[0], *waters(), alone[1]]
+    _, dataset = imported(folder, frames)
+    assert {a.info["uid"] for a in all_of(dataset)} == {f"mine{k:05d}" for k in range(1, COUNT + 1)}
+    said = capsys.readouterr().out
+    assert "note: config_type=IsolatedAtom left out: structure 0, structure 9; the energies" in said
+    with pytest.raises(BenchError, match=r"mine\.extxyz, structure 1: no energy"):
+        del frames[1].info["DFT_energy"]
+        imported(folder, frames, "overwrite=true")
+    with pytest.raises(BenchError, match=r"mine\.extxyz holds no structure"):
+        imported(folder, alone, "overwrite=true")
 
 
 def test_one_geometry_stays_in_one_split_and_repeats_are_listed(folder, capsys):
