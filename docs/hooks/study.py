@@ -72,7 +72,8 @@ def study(folder: Path = STUDY) -> pd.DataFrame:
     tables = [table for table in found if {*COLUMNS} <= {*table.columns}]
     if not tables:
         return pd.DataFrame(columns=COLUMNS)
-    numbers = pd.concat(tables)[COLUMNS].fillna({"changed": "", "unit": ""}).drop_duplicates()
+    numbers = pd.concat(tables)[COLUMNS].fillna({"changed": "", "unit": ""})
+    numbers = numbers.drop_duplicates(ignore_index=True)
     twice = numbers.duplicated([*AXES, "name", "subset"])
     if twice.any():
         raise ValueError(f"{folder}: two values of {numbers[twice].iloc[0].to_dict()}")

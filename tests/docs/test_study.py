@@ -64,6 +64,13 @@ def test_choices_are_a_table_of_validation_errors_for_each_system(folder):
     assert "forces_rmse [meV/Å]" in text and "| 7 ±" not in text
 
 
+def test_rows_of_several_tables_stand_beside_each_other(folder):
+    folder("one.csv", [row("les", 30.0), row("les", 4.0, name="charges_rmse")])
+    place = folder("two.csv", [row("les", 40.0, changed="training.mode=direct")])
+    text = study.results_of("les", study.study(place))
+    assert "| `forces_rmse` [meV/Å] | 30 ± 1 (3) | 40 ± 1 (3) |" in text
+
+
 def test_a_page_without_study_keeps_nothing_of_what_it_asked_for(monkeypatch, tmp_path):
     monkeypatch.setattr(study, "study", lambda: study.pd.DataFrame(columns=study.COLUMNS))
     assert study.on_page_markdown("A.\n\n<!-- results: les -->\n") == "A.\n\n\n"
