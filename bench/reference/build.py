@@ -30,6 +30,7 @@ from bench.labels.keys import (
 )
 from bench.labels.quantities import DIPOLE, ENERGY, FERMI_LEVEL, FORCES, MULTIPOLES
 from bench.reference.cp2k_input import is_metal
+from bench.reference.goals import goals_reached
 from bench.reference.store import Store, read_by_hand
 from bench.storage import write_frames, write_yaml
 
@@ -157,6 +158,7 @@ def make_card(
     validation = store.folder / "validation.json"
     card["counts"] = {"total": len(frames), "subsets": count_splits(frames)}
     card["planned"] = _planned(plan, labels, goal=card.pop("goal", len(plan)))
+    card["goals"] = goals_reached(frames, card.get("goals") or {})
     card["free_atoms"] = free_atoms(frames, labels)
     card["sum_rules"] = _sum_rules(labels)
     card["validation"] = json.loads(validation.read_text()) if validation.is_file() else {}

@@ -41,6 +41,7 @@ def describe(datasets: Path) -> Path:
             s: sum(counts.get(s, 0) for counts in card["counts"]["subsets"].values())
             for s in SPLITS
         }
+        card.setdefault("goals", [])
         try:
             card["error_bars"] = error_bars(card)
         except KeyError as missing:

@@ -74,13 +74,22 @@ def loader_of(
 ) -> Callable[[str], Sequence[Atoms]]:
     """Gives each n-th frame of a trajectory: one that was found, or one of the system's.
 
+    Planned structures may name a trajectory that was never a file, such as a cell shaken by hand:
+    it has no frames to give.
+
     Args:
         store: of the system.
         found: frames by name.
         every: n.
     """
-    load = trajectory_loader(store.folder / "trajectories")
-    return lambda name: (found[name] if name in found else load(name))[::every]
+    read_file = trajectory_loader(store.folder / "trajectories")
+
+    def load(name: str) -> Sequence[Atoms]:
+        if name in found:
+            return found[name][::every]
+        return read_file(name)[::every] if _place(store, name).is_file() else []
+
+    return load
 
 
 def _place(store: Store, name: str) -> Path:

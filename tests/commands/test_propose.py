@@ -65,6 +65,13 @@ def propose(runs, *words):
     return main(["propose", "system=al_water", f"runs={runs}", *words])
 
 
+def test_a_training_trajectory_without_a_file_has_no_frames(store, runs, capsys):
+    path = store.folder / "recipe.yaml"
+    path.write_text(path.read_text().replace("  t0: train", "  shaken: train\n  t0: train"))
+    assert propose(runs, "number=1") == 0
+    assert "t0" in capsys.readouterr().out
+
+
 def test_the_best_frames_join_recipe_and_plan(store, runs, capsys):
     assert propose(runs, "number=2", "fields=0.0,0.2") == 0
     output = capsys.readouterr().out
