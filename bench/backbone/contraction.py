@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import bench.e3nn_import  # noqa: F401  # isort: skip  before e3nn
 
+from contextlib import redirect_stdout
 from functools import cache
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from io import StringIO
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -144,5 +146,6 @@ def _clebsch_gordan() -> Any:
     spec = spec_from_file_location("mace_tools_cg", file)
     assert spec is not None and spec.loader is not None
     module = module_from_spec(spec)
-    spec.loader.exec_module(module)
+    with redirect_stdout(StringIO()):  # it prints which accelerators are missing
+        spec.loader.exec_module(module)
     return module
