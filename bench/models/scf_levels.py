@@ -28,8 +28,8 @@ from bench.scf.problem import PotentialResponse, Rows
 SIGNS = (-1.0, 1.0, -1.0, 1.0)  # donors and acceptors
 METAL_LEVELS = (-0.5, 0.5, -1.5, 1.5)  # V, where training starts: states at the Fermi level
 GAP_LEVELS = (-7.0, 7.0, -9.0, 9.0)  # V, the same of other elements: none near it
-NUMBER = 1.0  # electrons
-MIN_WIDTH, MAX_WIDTH = 0.05, 0.4  # V, so narrow that a gap is one
+NUMBER = 1.0  # electrons that an atom has in a state at most
+MIN_WIDTH, MAX_WIDTH = 0.05, 0.6  # V, so narrow that a gap is one
 EDGE, EDGE_WIDTH, CONTINUUM = 12.0, 0.1, 0.05  # V, V, e/V: see ``States``
 
 
@@ -60,7 +60,7 @@ class ScfLevels(SelfConsistentPoint):
         )
         self.insulating = InsulatingResponse(config, elements, scalars)
         self.level = ScalarHead(scalars, elements, outputs=count, offset=levels)
-        self.number = ScalarHead(scalars, elements, outputs=count)
+        self.number = ScalarHead(scalars, elements, outputs=count, offset=1.0)
         self.width = ScalarHead(scalars, elements, outputs=count)
 
     def problem(self, inputs: Inputs) -> PotentialResponse:
@@ -95,7 +95,7 @@ class ScfLevels(SelfConsistentPoint):
     def states(self, inputs: Inputs) -> States:
         """The states of every atom, padded."""
         nodes, batch = inputs.nodes, inputs.batch
-        number = NUMBER * softplus(self.number(nodes, batch.node_attrs))
+        number = NUMBER * self.number(nodes, batch.node_attrs).sigmoid()
         width = MIN_WIDTH + (MAX_WIDTH - MIN_WIDTH) * self.width(nodes, batch.node_attrs).sigmoid()
         return States(
             sign=self.signs,

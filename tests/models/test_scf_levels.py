@@ -207,8 +207,18 @@ def test_distant_ions_keep_whole_charges(separation: float) -> None:
     for field in (0.0, 0.05):
         atoms = labelled(pair, seed=4, field=(0.0, 0.0, field))
         charges = point()(batch_of(point(), atoms)).multipoles[:, 0]
-        assert float(charges[~anion].sum()) == pytest.approx(1.0, abs=1e-3)
-        assert float(charges[anion].sum()) == pytest.approx(-1.0, abs=1e-3)
+        assert float(charges[~anion].sum()) == pytest.approx(1.0, abs=5e-3)
+        assert float(charges[anion].sum()) == pytest.approx(-1.0, abs=5e-3)
+
+
+def test_an_atom_has_at_most_one_electron_in_a_state() -> None:
+    """However much training pulls: else one electron more would sit where the last one sits."""
+    model = build("scf_levels")
+    assert isinstance(model, ScfLevels)
+    with torch.no_grad():
+        model.number.offset.fill_(50.0)
+    states = model.states(inputs_of(model, bulk()))
+    torch.testing.assert_close(states.number, torch.ones_like(states.number), rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("width", [0.3, 0.03, 0.003])
