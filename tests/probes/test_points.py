@@ -50,7 +50,7 @@ def test_iterations_from_all_starts_are_few(subject, results):
     assert value(results["starts"], "density by start, newton") < 1e-8
     assert value(results["starts"], "density by start, anderson") < 1e-8
     assert value(results["starts"], "most iterations, newton") <= 8
-    assert 1 < value(results["starts"], "most iterations, anderson") <= 24
+    assert 1 < value(results["starts"], "most iterations, anderson") <= 30
 
 
 def probed(name: str, probe: str) -> ProbeResult:
