@@ -107,5 +107,5 @@ def test_a_distant_molecule_notices_a_charge_that_every_atom_is_told():
 def test_charges_that_bonds_carry_are_conserved_where_they_are(name):
     ions, molecule = probed(name, "dissociation"), probed(name, "bystander")
     assert ions.verdict is molecule.verdict is Verdict.passed
-    assert value(ions, "charge of the anion") == pytest.approx(-1.0, abs=1e-3)
+    assert value(ions, "charge of the anion") == pytest.approx(-1.0, abs=5e-3)
     assert value(molecule, "energy of a bystander") < 1e-3
