@@ -26,7 +26,10 @@ class Table:
         ["results/runs"], "folders of runs, searched with all below", positional=True
     )
     split: str = key(
-        "test", "valid: errors on validation structures, which choose", choices=("test", "valid")
+        "test",
+        "valid: errors on validation structures, which choose; train: on training structures, "
+        "beside those on the test set, of runs that bench evaluate split=train has scored",
+        choices=("test", "valid", "train"),
     )
     metrics: list[str] = key([], "names or patterns such as *_rmse; the headline", optional=True)
     subsets: list[str] = key(["all"], "of the test set, names or patterns such as charge=*")
@@ -50,6 +53,8 @@ def show(options: Table) -> int:
     if options.split == "valid":
         found, subsets = validation.validated(found), [validation.SUBSET]
         metrics = metrics or list(validation.HEADLINE)
+    if options.split == "train":
+        found, subsets = validation.trained(found), [validation.TRAINING, "all"]
     boards = leaderboards(found, metrics=metrics, subsets=subsets)
     if not boards:
         raise BenchError(

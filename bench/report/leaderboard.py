@@ -15,6 +15,7 @@ from rich.text import Text
 
 from bench.report.groups import select, summarise
 from bench.runs.collection import Collection
+from bench.runs.validation import SEEN
 
 NOT_THERE = "–"
 
@@ -122,8 +123,8 @@ def _leaderboard(system: str, rows: pd.DataFrame) -> Leaderboard:
     heading = [
         f"{name}{f' {subset}' if several else ''} [{unit or '1'}]" for name, subset, unit in columns
     ]
-    largest = rows["n"].max()
-    structures = "validation structures" if pd.isna(largest) else f"{int(largest)} test structures"
+    tests = rows["n"][~rows["subset"].isin(SEEN)].max()
+    structures = "validation structures" if pd.isna(tests) else f"{int(tests)} test structures"
     return Leaderboard(
         f"{system}: mean ± standard deviation (seeds), {structures}",
         ["model", *heading],

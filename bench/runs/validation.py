@@ -1,4 +1,6 @@
-"""Errors on validation structures, by which settings are chosen, and one number of them all."""
+"""Errors on what runs have seen: validation structures, by which settings are chosen, with one
+number of them all; training structures, which tell what a model cannot do from what it was not
+trained to do."""
 
 from __future__ import annotations
 
@@ -11,11 +13,13 @@ import pandas as pd
 
 from bench.labels.quantities import CHARGE_DIFFERENCE, errors, labels
 from bench.runs.collection import METRIC_COLUMNS, Collection
-from bench.runs.folder import RunFolder
+from bench.runs.folder import METRICS, RunFolder
 from bench.train.log import error_column, read_log
 
 SCORE, KEPT = "score", "kept_after"
-SUBSET = "validation"  # in the place of a subset of the test set
+SUBSET, TRAINING = "validation", "training"  # in the place of a subset of the test set
+ERROR = "_rmse"
+SEEN = (SUBSET, TRAINING)
 HEADLINE = (SCORE, *(f"{name}_rmse" for name in errors()), KEPT)
 
 
@@ -38,6 +42,30 @@ def validated(found: Collection) -> Collection:
     ]
     metrics = pd.DataFrame.from_records(rows, columns=list(METRIC_COLUMNS)).astype(METRIC_COLUMNS)
     return Collection(found.runs, metrics)
+
+
+def trained(found: Collection) -> Collection:
+    """Runs that ``bench evaluate split=train`` has scored: their training and their test errors.
+
+    Of every ``*_rmse``.  The former have the subset ``training``, the latter ``all``.
+    """
+    rows = [row for run in found.done.itertuples() for row in _of_training(run)]
+    metrics = pd.DataFrame.from_records(rows, columns=list(METRIC_COLUMNS)).astype(METRIC_COLUMNS)
+    tests = found.metrics[found.metrics["run"].isin(metrics["run"].unique())]
+    tests = tests[(tests["subset"] == "all") & tests["name"].str.endswith(ERROR)]
+    return Collection(found.runs, pd.concat([metrics, tests], ignore_index=True))
+
+
+def _of_training(run: Any) -> Iterator[dict[str, Any]]:
+    name = f"{run.system}-train-{str(run.data_checksum)[:10]}"
+    seen = RunFolder(Path(run.Index)).evaluation(name)
+    if not (seen.path / METRICS).is_file():
+        return
+    for record in seen.read_metrics()["metrics"]:
+        if record["subset"] == "all" and record["name"].endswith(ERROR):
+            low, high = record["ci95"] or (None, None)
+            own = {"run": run.Index, "subset": TRAINING, "ci95_low": low, "ci95_high": high}
+            yield {**record, **own}
 
 
 def _records(folder: RunFolder) -> Iterator[dict[str, Any]]:

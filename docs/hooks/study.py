@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ COLUMNS = [*AXES, "name", "subset", "unit", "better"]
 COLUMNS += ["mean", "std", "seeds", "n", "low", "high"]
 _ASKED = re.compile(r"^<!-- results: (?P<model>\w+) -->$", re.MULTILINE)
 _CHOSEN = re.compile(r"^<!-- validation: (?P<name>\w+) -->$", re.MULTILINE)
+_SEEN = re.compile(r"^<!-- seen: (?P<name>\w+) -->$", re.MULTILINE)
 _TABLE = re.compile(r"^<!-- table: (?P<name>\w+) -->$", re.MULTILINE)
 
 
@@ -41,6 +43,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, **_: object) -> str:
     """The page with a model's results, or a whole table, where it asks for them."""
     markdown = _CHOSEN.sub(lambda asked: validation_of(STUDY / f"{asked['name']}.csv"), markdown)
+    markdown = _SEEN.sub(lambda asked: seen_of(STUDY / f"{asked['name']}.csv"), markdown)
     markdown = _TABLE.sub(lambda asked: table_of(STUDY / f"{asked['name']}.csv"), markdown)
     markdown = markdown.replace("](../results/study/figures/", "](figures/")
     return _ASKED.sub(lambda asked: results_of(asked["model"], study()), markdown)
@@ -54,8 +57,18 @@ def table_of(path: Path) -> str:
 
 def validation_of(path: Path) -> str:
     """Errors on validation structures, a table a system, of ``bench table split=valid``."""
+    return _boards(path, validation.HEADLINE, [validation.SUBSET])
+
+
+def seen_of(path: Path) -> str:
+    """Errors on training and test structures, of ``bench table split=train``."""
+    names = ("energy", "forces", "dipole_slope", "charge_difference")
+    return _boards(path, [f"{name}_rmse" for name in names], [validation.TRAINING, "all"])
+
+
+def _boards(path: Path, metrics: Sequence[str], subsets: Sequence[str]) -> str:
     rows = pd.read_csv(path, dtype={"changed": str}).fillna({"changed": "", "unit": ""})
-    chosen = select(rows, metrics=validation.HEADLINE, subsets=[validation.SUBSET])
+    chosen = select(rows, metrics=metrics, subsets=subsets)
     return "\n".join(board.markdown() for board in boards_of(chosen))
 
 

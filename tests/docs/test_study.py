@@ -71,6 +71,16 @@ def test_rows_of_several_tables_stand_beside_each_other(folder):
     assert "| `forces_rmse` [meV/Å] | 30 ± 1 (3) | 40 ± 1 (3) |" in text
 
 
+def test_training_errors_stand_beside_those_of_the_test_set(folder):
+    tests = row("les", 50.0)
+    place = folder(
+        "seen.csv", [tests, [*row("les", 40.0)[:6], "training", *tests[7:9], 40.0, *tests[10:]]]
+    )
+    text = study.seen_of(place / "seen.csv")
+    assert "| model | forces_rmse all [meV/Å] | forces_rmse training [meV/Å] |" in text
+    assert "| les | 50 ± 1 (3) | 40 ± 1 (3) |" in text
+
+
 def test_a_page_without_study_keeps_nothing_of_what_it_asked_for(monkeypatch, tmp_path):
     monkeypatch.setattr(study, "study", lambda: study.pd.DataFrame(columns=study.COLUMNS))
     assert study.on_page_markdown("A.\n\n<!-- results: les -->\n") == "A.\n\n\n"
