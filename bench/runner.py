@@ -66,6 +66,7 @@ def compute(
     asked: Collection[str] = (),
     *,
     prepare: Callable[[Point], None] | None = None,
+    figures: bool = True,
 ) -> None:
     """data → model → train → predict → evaluate → write.
 
@@ -76,6 +77,7 @@ def compute(
         console: for its progress.
         asked: as of ``run``.
         prepare: is given the model before it is trained.
+        figures: draw the test set, which takes seconds.
     """
     dataset = load_dataset(config.system, seed=config.seed)
     console.print("\n".join(dataset.summary()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from importlib import import_module
 from typing import Any
@@ -13,8 +13,15 @@ from bench.config.catalogue import GROUPS, choices
 from bench.config.key import Key, entries, key
 from bench.config.options import call
 from bench.config.schema import RunConfig
+from bench.config.study import GROUP as STUDY
+from bench.report.paper.registry import FIGURES
 from bench.verbs import Verb
 
+# Options whose values are names of files.
+_NAMED: dict[str, Callable[[], Iterable[str]]] = {
+    STUDY: lambda: choices(STUDY),
+    "figure": lambda: FIGURES,
+}
 # The line up to the cursor is asked about; where bash ends words at "=" only what follows counts.
 SCRIPT = r"""
 _bench() {
@@ -91,11 +98,15 @@ def _options(module: str, current: str) -> Iterator[str]:
                 yield from entry.key.choices
             elif entry.kind is bool:
                 yield from _typed(entry.name, ("false", "true"), current)
+            elif entry.name in _NAMED:
+                yield from _typed(entry.name, _NAMED[entry.name](), current)
             else:
                 yield from _typed(entry.name, entry.key.choices, current)
     if RunConfig in kinds:
         for group in GROUPS:
             yield from _typed(group, choices(group), current)
+    if kinds == [RunConfig]:  # bench run -m
+        yield from _typed(STUDY, choices(STUDY), current)
 
 
 def _typed(name: str, values: Sequence[Any] | Mapping[str, Any], current: str) -> Iterator[str]:

@@ -11,7 +11,7 @@ from bench.config.options import call
 from bench.config.schema import Axes
 from bench.evaluate.registry import METRICS
 
-KINDS = ("models", "systems", "presets", "metrics")
+KINDS = ("models", "systems", "presets", "studies", "metrics")
 
 
 @dataclass
@@ -59,5 +59,6 @@ _ROWS = {
     "models": lambda: choices("model"),
     "systems": lambda: choices("system"),
     "presets": lambda: choices("preset"),
+    "studies": lambda: choices("study"),
     "metrics": _metrics,
 }

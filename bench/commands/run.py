@@ -30,6 +30,7 @@ from bench.config.compose import (
 from bench.config.help import WIDTH, sections
 from bench.config.key import entries
 from bench.config.schema import RunConfig
+from bench.config.study import GROUP as STUDY
 from bench.config.study import written_out
 from bench.config.words import as_typed
 from bench.console import make_console
@@ -231,7 +232,7 @@ def explanation(overrides: Sequence[str]) -> str:
     keys = list(entries(config, section="run"))
     if own := _own_options(config):
         keys += entries(own, FREE, section=f"{FREE}*: of {config.model.point}")
-    named = "\n".join(["choices:", *(_choices(group) for group in GROUPS)])
+    named = "\n".join(["choices:", *(_choices(group) for group in (*GROUPS, STUDY))])
     return "\n\n".join([USAGE, named, *sections(keys)])
 
 

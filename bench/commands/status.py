@@ -14,13 +14,20 @@ from bench.config.options import call
 class Show:
     """Every run with its status, reason, age and, while it trains, its progress.
 
-    running, done, interrupted, failed, diverged; stopped: it says running, but no process holds its
-    lock; damaged: its files cannot be read; duplicate: the same run as one found before.
+    bench status FOLDER        all runs there
+    bench status study=NAME    those of a study, and which of its cells nobody has begun
+
+    running, done, interrupted (by a signal, or no process holds its lock any longer), failed,
+    diverged; damaged: its files cannot be read; duplicate: the same run as one found before.
     """
 
     places: list[str] = key(
-        ["results/runs"], "folders of runs, searched with all below", positional=True
+        [],
+        "folders of runs, searched with all below; results/runs, or the study's",
+        positional=True,
+        optional=True,
     )
+    study: str = key("", "cells of a study, conf/study/NAME.yaml, alone")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -31,7 +38,13 @@ def main(argv: Sequence[str]) -> int:
 def show(options: Show) -> int:
     """Print the table of what was found."""
     from bench.report.status import status_lines
+    from bench.runs.cells import of_study, places_of
     from bench.runs.collection import collect
 
-    print("\n".join(status_lines(collect(map(Path, options.places)))))
+    if not options.study:
+        print("\n".join(status_lines(collect(map(Path, options.places or ["results/runs"])))))
+        return 0
+    there = [Path(place) for place in options.places or places_of(options.study)]
+    found = collect(place for place in there if options.places or place.is_dir())
+    print("\n".join(status_lines(of_study(options.study, found))))
     return 0

@@ -76,7 +76,7 @@ def again(folder: RunFolder, place: Path, *, tolerance: float, anyway: bool) -> 
         return Reproduction(what, Outcome.stale, told)
     new = RunFolder(place / folder.path.name)
     try:
-        compute(config, now, new, Console(file=io.StringIO()))
+        compute(config, now, new, Console(file=io.StringIO()), figures=False)
     except RunFailed as error:
         return Reproduction(what, Outcome.differs, str(error))
     numbers = differing(kept["metrics"], new.read_metrics()["metrics"], tolerance)

@@ -46,7 +46,7 @@ def train_cell(cell: Cell, place: Path, *, seed: int = 0, rounding: int = 0) -> 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        compute(config, identity, folder, console, prepare=prepare)
+        compute(config, identity, folder, console, prepare=prepare, figures=False)
     finally:
         torch.set_num_threads(threads)
     return collect([folder.path])

@@ -26,7 +26,9 @@ def status_lines(found: Collection, *, now: datetime | None = None) -> list[str]
     if found.runs.empty:
         return ["no run"]
     now = now or datetime.now(timezone.utc)
-    ordered = found.runs.sort_values("status", key=lambda status: status == Status.done.value)
+    ordered = found.runs.sort_values(
+        "status", key=lambda status: status == Status.done.value, kind="stable"
+    )
     table = [HEADING, *(_line(Path(str(run)), row, now) for run, row in ordered.iterrows())]
     widths = [max(map(len, column)) for column in zip(*table)]
     lines = ["  ".join(c.ljust(w) for c, w in zip(line, widths)).rstrip() for line in table]

@@ -14,10 +14,11 @@ from bench.config.compose import combinations, compose
 from bench.data.dataset import dataset_checksum
 from bench.errors import BenchError
 from bench.models.registry import completed
+from bench.runs.cells import NOT_STARTED
 from bench.runs.folder import RunFolder, Status
 from bench.runs.identity import identify
 
-FOUND, NOT_STARTED = "found", "not started"
+FOUND = "found"
 
 
 @dataclass(frozen=True)

@@ -20,11 +20,13 @@ def listed(capsys, *argv):
 @pytest.mark.parametrize("argv", [(), ("presets", "systems"), ("systems",), ("models", "presets")])
 def test_kinds_come_in_the_order_asked_for(capsys, argv):
     heads = [line[:-1] for line in listed(capsys, *argv) if not line.startswith(" ")]
-    assert heads == list(argv or ("models", "systems", "presets", "metrics"))
+    assert heads == list(argv or ("models", "systems", "presets", "studies", "metrics"))
 
 
 @pytest.mark.parametrize(
-    ("kind", "group"), [("systems", "system"), ("presets", "preset")], ids=["systems", "presets"]
+    ("kind", "group"),
+    [("systems", "system"), ("presets", "preset"), ("studies", "study")],
+    ids=["systems", "presets", "studies"],
 )
 def test_a_line_is_a_name_and_its_description_in_one_column(capsys, kind, group):
     rows = choices(group)
