@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from importlib import import_module
 from typing import Any
@@ -18,7 +18,7 @@ from bench.report.paper.registry import FIGURES
 from bench.verbs import Verb
 
 # Options whose values are names of files.
-_NAMED: dict[str, Callable[[], Iterable[str]]] = {
+_NAMED: dict[str, Callable[[], Mapping[str, Any]]] = {
     STUDY: lambda: choices(STUDY),
     "figure": lambda: FIGURES,
 }
