@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import ase
 import numpy as np
 from ase.geometry import wrap_positions
@@ -29,9 +27,8 @@ def invariance(subject: Subject) -> Observed:
         for atoms in available([water_pair, polar_slab, quartz], subject.elements)
     ]
     measurements = []
-    for name, operation in OPERATIONS.items():
-        changes = np.array([change(subject, atoms, operation) for atoms in materials])
-        energy, force = changes.max(0)
+    largest = np.max([changes(subject, atoms) for atoms in materials], axis=0)
+    for name, (energy, force) in zip(OPERATIONS, largest):
         measurements += [
             Measurement(f"energy under {name}", float(energy), "eV", BAR),
             Measurement(f"forces under {name}", float(force), "eV/Å", BAR),
@@ -48,19 +45,18 @@ def is_slab(atoms: ase.Atoms) -> bool:
     return int(atoms.pbc.sum()) == 2
 
 
-def change(
-    subject: Subject, atoms: ase.Atoms, operation: Callable[[ase.Atoms, NDArray[np.float64]], Moved]
-) -> tuple[float, float]:
-    """Change of the energy (eV) and the largest of a force component (eV/Å)."""
+def changes(subject: Subject, atoms: ase.Atoms) -> NDArray[np.float64]:
+    """[operations, 2] change of the energy (eV) and the largest of a force component (eV/Å)."""
     before = subject.predict(atoms)
     assert before.forces is not None
-    moved, expected = operation(atoms, before.forces.cpu().numpy())
-    after = subject.predict(moved)
-    assert after.forces is not None
-    return (
-        abs(float(after.energy[0] - before.energy[0])),
-        float(np.abs(after.forces.cpu().numpy() - expected).max()),
-    )
+    found = []
+    for operation in OPERATIONS.values():
+        moved, expected = operation(atoms, before.forces.cpu().numpy())
+        after = subject.predict(moved)
+        assert after.forces is not None
+        energy = abs(float(after.energy[0] - before.energy[0]))
+        found.append((energy, np.abs(after.forces.cpu().numpy() - expected).max()))
+    return np.array(found)
 
 
 def rotated(atoms: ase.Atoms, forces: NDArray[np.float64]) -> Moved:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -38,9 +39,17 @@ def reported(value: Any, prefix: str = "") -> dict[str, Tensor]:
     return found
 
 
-def assert_alone_and_together_are_equal(point: Point, mode: Mode) -> None:
-    """To 1e-10 of each quantity's size, or of one unit where it is smaller."""
-    structures = neighbours_in_a_batch()
+def assert_alone_and_together_are_equal(
+    point: Point, mode: Mode, *, structures: Sequence[ase.Atoms] = ()
+) -> None:
+    """To 1e-10 of each quantity's size, or of one unit where it is smaller.
+
+    Args:
+        point: the model.
+        mode: of the self-consistency.
+        structures: by default ``neighbours_in_a_batch``.
+    """
+    structures = structures or neighbours_in_a_batch()
     wanted = {"mode": mode, "report_response": True, "compute_polarizability": True}
     together = reported(point(batch_of(point, *structures), **wanted))
     alone = [reported(point(batch_of(point, atoms), **wanted)) for atoms in structures]

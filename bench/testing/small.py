@@ -70,20 +70,21 @@ def batch_of(model: Point, *frames: ase.Atoms) -> Batch:
     return collate([build_graph(atoms, model.graph_settings, i) for i, atoms in enumerate(frames)])
 
 
-def energy(model: Point, atoms: ase.Atoms) -> float:
-    """Of one structure in eV."""
+def energies(model: Point, *frames: ase.Atoms) -> Array:
+    """[structures] in eV, in one batch: most of a tiny structure's time is spent once."""
     with torch.no_grad():
-        return float(model(batch_of(model, atoms), compute_forces=False).energy[0])
+        return np.asarray(model(batch_of(model, *frames), compute_forces=False).energy)
 
 
 def measured_force(model: Point, atoms: ase.Atoms, atom: int, axis: int) -> float:
     """Minus the slope of the energy by five points, error of order step⁴ (eV/Å)."""
-    step, values = 2e-3, []
+    step, displaced = 2e-3, []
     for n in (-2, -1, 1, 2):
         moved = atoms.copy()
         moved.positions[atom, axis] += n * step
-        values.append(energy(model, moved))
-    return -(values[0] - 8 * values[1] + 8 * values[2] - values[3]) / (12 * step)
+        displaced.append(moved)
+    values = energies(model, *displaced)
+    return float(-(values @ [1, -8, 8, -1]) / (12 * step))
 
 
 def turned(atoms: ase.Atoms, matrix: Array) -> ase.Atoms:

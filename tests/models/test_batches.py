@@ -7,6 +7,7 @@ import pytest
 from bench.config.schema import Mode, Solver
 from bench.models.self_consistent import SelfConsistentPoint
 from bench.testing.batches import assert_alone_and_together_are_equal
+from bench.testing.frames import bulk, cluster, slab
 from tests.models.test_points import build
 
 ITERATIVE = (
@@ -26,4 +27,6 @@ def test_every_solver(name: str, solver: Solver) -> None:
     limit = 0 if solver is Solver.krylov else 450
     point = build(name, solver=solver, tolerance=1e-12, dense_limit=limit)
     assert isinstance(point, SelfConsistentPoint)
-    assert_alone_and_together_are_equal(point, Mode.implicit)
+    assert_alone_and_together_are_equal(
+        point, Mode.implicit, structures=[cluster(), slab(), bulk()]
+    )

@@ -10,7 +10,7 @@ import torch
 
 from bench.models.global_embedding import GlobalEmbedding
 from bench.testing.frames import bulk, cluster, slab
-from bench.testing.small import energy, orthogonal_matrices, turned
+from bench.testing.small import energies, orthogonal_matrices, turned
 from tests.models.test_points import batch_of, build
 
 _, ANY_ROTATION = orthogonal_matrices()["cluster-rotated"]
@@ -45,11 +45,9 @@ def test_charge_and_field_change_energy_and_forces(num_interactions: int) -> Non
 
 @pytest.mark.parametrize("axis", [0, 1, 2])
 def test_the_dipole_is_minus_the_slope_of_the_energy_with_the_field(axis: int) -> None:
-    model, step, values = point(), 1e-3, []
-    field = np.array([0.1, -0.2, 0.3])
-    for n in (-2, -1, 1, 2):
-        values.append(energy(model, cluster(field=tuple(field + n * step * np.eye(3)[axis]))))
-    slope = (values[0] - 8 * values[1] + 8 * values[2] - values[3]) / (12 * step)
+    model, step, field = point(), 1e-3, np.array([0.1, -0.2, 0.3])
+    fields = [tuple(field + n * step * np.eye(3)[axis]) for n in (-2, -1, 1, 2)]
+    slope = energies(model, *(cluster(field=f) for f in fields)) @ [1, -8, 8, -1] / (12 * step)
     dipole = model(batch_of(model, cluster(field=tuple(field)))).dipole[0]
     assert float(dipole[axis]) == pytest.approx(-slope, abs=1e-9)
     assert abs(slope) > 1e-3
@@ -81,11 +79,9 @@ def test_every_atom_is_told_the_charge_of_a_distant_one() -> None:
     model, apart = point(), cluster()
     apart.positions[3:] += [200.0, 0.0, 0.0]
     apart.info["total_charge"] = 1.0
-    energies = {}
-    for charge in (0.0, 1.0):
-        for name, part in (("first", apart[:3]), ("second", apart[3:])):
-            part.info = {**apart.info, "total_charge": charge}
-            energies[name, charge] = energy(model, part)
-    both = energy(model, apart)
-    assert both == pytest.approx(energies["first", 1.0] + energies["second", 1.0], abs=1e-9)
-    assert abs(both - energies["first", 1.0] - energies["second", 0.0]) > 1e-3
+    first, second, neutral = apart[:3], apart[3:], apart[3:]
+    for part, charge in ((first, 1.0), (second, 1.0), (neutral, 0.0)):
+        part.info = {**apart.info, "total_charge": charge}
+    both, one, other, uncharged = energies(model, apart, first, second, neutral)
+    assert both == pytest.approx(one + other, abs=1e-9)
+    assert abs(both - one - uncharged) > 1e-3
