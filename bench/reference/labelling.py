@@ -20,8 +20,10 @@ from bench.errors import BenchError
 from bench.reference.cp2k_input import Settings, attempts, valence, write_input
 from bench.reference.cp2k_output import Output, OutputError, parse_output, read_cube
 from bench.reference.partition import (
+    PROATOMS,
     Corrected,
     Grid,
+    Proatom,
     dipole_from_profile,
     load_proatoms,
     proatom_checksums,
@@ -63,6 +65,7 @@ class Worker:
         folder: scratch; wave functions kept here are never shared with another worker.
         densities: where full densities are kept (float32), None to drop them.
         niceness: 19 runs only where nothing else does; 0 competes with everything.
+        free_atoms: file of those that the densities are partitioned with.
         stopped: no further calculation is started.
         cpu_seconds: CPU time of the current structure's calculations, all attempts together.
     """
@@ -70,6 +73,7 @@ class Worker:
     folder: Path
     densities: Path | None = None
     niceness: int = LOWEST_PRIORITY
+    free_atoms: Path = PROATOMS
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
     stopped: bool = False
     cpu_seconds: float = 0.0
@@ -112,7 +116,8 @@ class Worker:
         """
         text = write_input(atoms, settings, restart="start.wfn" if restart else None)
         job = self.run_input(text, restart=restart)
-        label = read_job(job, atoms, densities=self.densities)
+        free = load_proatoms(self.free_atoms)
+        label = read_job(job, atoms, densities=self.densities, free_atoms=free)
         label["provenance"].update(
             input_sha256=hashlib.sha256(text.encode()).hexdigest(),
             settings=asdict(settings),
@@ -186,8 +191,20 @@ class Worker:
             written.replace(self._kept(atoms, *state))
 
 
-def read_job(job: Path, atoms: Atoms, *, densities: Path | None = None) -> Label:
+def read_job(
+    job: Path,
+    atoms: Atoms,
+    *,
+    densities: Path | None = None,
+    free_atoms: dict[int, Proatom] | None = None,
+) -> Label:
     """The label of a finished calculation in ``job``.
+
+    Args:
+        job: the calculation's folder.
+        atoms: the planned structure.
+        densities: where to keep the full density.
+        free_atoms: of the partition; the package's unless given.
 
     Raises:
         OutputError: it did not converge or its output is incomplete.
@@ -198,7 +215,7 @@ def read_job(job: Path, atoms: Atoms, *, densities: Path | None = None) -> Label
     output = parse_output(text, forces_text, len(atoms))
     density = read_cube(job / "job-ELECTRON_DENSITY-1_0.cube")
     hartree = read_cube(job / "job-v_hartree-1_0.cube").mean((0, 1)) * Hartree
-    label = make_label(atoms, output, density=density, hartree=hartree)
+    label = make_label(atoms, output, density=density, hartree=hartree, free_atoms=free_atoms)
     spin = job / "job-SPIN_DENSITY-1_0.cube"
     if spin.is_file():
         label.update(integrate_spin(read_cube(spin), atoms))
@@ -219,7 +236,14 @@ def integrate_spin(density: Array, atoms: Atoms) -> dict[str, float]:
     return {"integrated_spin": grid.electrons, "integrated_absolute_spin": absolute.electrons}
 
 
-def make_label(atoms: Atoms, output: Output, *, density: Array, hartree: Array) -> Label:
+def make_label(
+    atoms: Atoms,
+    output: Output,
+    *,
+    density: Array,
+    hartree: Array,
+    free_atoms: dict[int, Proatom] | None = None,
+) -> Label:
     """Everything that is stored of a calculation, plain numbers in eV, Å, e.
 
     Args:
@@ -227,6 +251,7 @@ def make_label(atoms: Atoms, output: Output, *, density: Array, hartree: Array) 
         output: what the output file says.
         density: [nx, ny, nz] valence electrons, atomic units.
         hartree: [nz] planar average of CP2K's Hartree potential, eV, an electron's sign.
+        free_atoms: of the partition; the package's unless given.
     """
     label: Label = {
         "uid": atoms.info["uid"],
@@ -245,25 +270,29 @@ def make_label(atoms: Atoms, output: Output, *, density: Array, hartree: Array) 
             "scf_steps": output.scf_steps,
         },
     }
-    return with_partition(label, atoms, density)
+    return with_partition(label, atoms, density, free_atoms)
 
 
-def with_partition(label: Label, atoms: Atoms, density: Array) -> Label:
+def with_partition(
+    label: Label, atoms: Atoms, density: Array, free_atoms: dict[int, Proatom] | None = None
+) -> Label:
     """The label with everything that is read from the density: multipoles, dipole, profile.
 
     Args:
         label: of this structure; what it says of a density is replaced.
         atoms: the planned structure.
         density: [nx, ny, nz] valence electrons, atomic units.
+        free_atoms: of the partition; the package's unless given.
     """
+    free = free_atoms or load_proatoms()
     raw = Grid(density / Bohr**3, atoms.cell.array)
     grid = raw.normalised(valence(atoms).sum() - float(atoms.info["total_charge"]))
     heights, per_length = grid.profile()
-    dipole_z, corrected = _multipoles(atoms, grid)
+    dipole_z, corrected = _multipoles(atoms, grid, free)
     profile = {"step": heights[1], "electrons_per_length": _digits(per_length)}
     provenance = {
         "multipole_correction": "exact grid",
-        "proatoms": proatom_checksums(atoms.numbers, load_proatoms()),
+        "proatoms": proatom_checksums(atoms.numbers, free),
         "electrons_missed": raw.electrons - grid.electrons,
         "charge_violation": corrected.charge_violation,
         "dipole_violation": corrected.dipole_violation.tolist(),
@@ -278,10 +307,12 @@ def with_partition(label: Label, atoms: Atoms, density: Array) -> Label:
     }
 
 
-def _multipoles(atoms: Atoms, grid: Grid) -> tuple[float | None, Corrected]:
+def _multipoles(
+    atoms: Atoms, grid: Grid, free: dict[int, Proatom]
+) -> tuple[float | None, Corrected]:
     """A slab's dipole along z, and atomic multipoles that add up to it and to the charge."""
     ions = valence(atoms)
-    charges, dipoles = stockholder(grid, atoms.positions, atoms.numbers, ions, load_proatoms())
+    charges, dipoles = stockholder(grid, atoms.positions, atoms.numbers, ions, free)
     slab = not atoms.pbc.all()
     dipole_z = dipole_from_profile(*grid.profile(), atoms.positions, ions) if slab else None
     corrected = restore_sum_rules(

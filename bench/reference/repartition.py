@@ -59,6 +59,7 @@ def repartition(
     waiting = sorted(staged.labelled() & done)
     for uid in waiting:
         staged.move_label(uid, store)
+    store.forget_free_atoms()
     shutil.rmtree(staged.folder, ignore_errors=True)
     return len(waiting)
 

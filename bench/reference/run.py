@@ -94,10 +94,13 @@ def generate(
     failures = store.failures()
     done = store.labelled() | (set() if retry_failed else set(failures))
     left = [atoms for atoms in store.plan() if atoms.info["uid"] not in done][:limit]
-    _require_elements(left)
+    _require_elements(left, store.free_atoms)
     queue = Queue.of(left, done)
     densities = scratch / "densities" if keep_densities else None
-    crew = [Worker(scratch / f"worker-{n}", densities, niceness) for n in range(workers)]
+    crew = [
+        Worker(scratch / f"worker-{n}", densities, niceness, store.free_atoms)
+        for n in range(workers)
+    ]
     with (
         locked(store.folder, mend="Wait for it: both would label the same structures."),
         locked(scratch, mend="Wait for it, or name another folder: scratch=FOLDER"),
@@ -116,12 +119,12 @@ def generate(
     return Outcome(shift.labelled, failures)
 
 
-def _require_elements(plan: Sequence[Atoms]) -> None:
+def _require_elements(plan: Sequence[Atoms], free_atoms: Path) -> None:
     """Refuse before the first SCF what would stop the partition after it."""
     symbols = sorted({symbol for atoms in plan for symbol in atoms.get_chemical_symbols()})
     for symbol in symbols:
         pseudopotential_charge(symbol)
-    free = load_proatoms()
+    free = load_proatoms(free_atoms)
     lacking = [symbol for symbol in symbols if atomic_numbers[symbol] not in free]
     if lacking:
         raise BenchError(

@@ -14,6 +14,7 @@ from ase.io import read
 
 from bench.errors import BenchError, nearest
 from bench.paths import shipped
+from bench.reference.partition import PROATOMS
 from bench.storage import write_bytes, write_frames, write_json
 
 PLAN_KEYS = (
@@ -28,6 +29,7 @@ PLAN_KEYS = (
     "k_points",
 )
 _LABEL_ENDING = ".json.gz"
+_FREE_ATOMS = "proatoms.npz"
 
 
 def read_by_hand(path: Path, *, use: str = "") -> Any:
@@ -101,6 +103,21 @@ class Store:
 
     def _label_path(self, uid: str) -> Path:
         return self.folder / "labels" / f"{uid}{_LABEL_ENDING}"
+
+    @property
+    def free_atoms(self) -> Path:
+        """File of the free atoms that labels are partitioned with: the package's, or the system's.
+
+        A dataset never mixes two partitions.  One that was begun with other free atoms keeps them
+        in ``proatoms.npz``, for new labels and those of its validation, until
+        ``bench data repartition`` has given all of them the package's.
+        """
+        own = (folder / _FREE_ATOMS for folder in (self.folder, self.folder.parent))
+        return next((path for path in own if path.is_file()), PROATOMS)
+
+    def forget_free_atoms(self) -> None:
+        """From now on the package's free atoms are the system's."""
+        (self.folder / _FREE_ATOMS).unlink(missing_ok=True)
 
     def labelled(self) -> set[str]:
         """The uids that have a label."""

@@ -11,6 +11,7 @@ from bench.errors import BenchError
 from bench.reference.build import build
 from bench.reference.repartition import repartition
 from bench.reference.run import generate
+from bench.reference.partition import PROATOMS
 from bench.reference.store import Store
 from tests.reference.planned import install_stand_in, slab
 
@@ -45,8 +46,10 @@ def age(store, uid):
 
 def test_charges_are_those_of_a_new_calculation(labelled):
     store, truth, densities = labelled
+    (store.folder / "proatoms.npz").write_bytes(b"of the old labels")
     lines = []
     assert repartition(store, densities, report=lines.append) == 3
+    assert store.free_atoms == PROATOMS
     assert lines == ["al0000: 1/3", "al0001: 2/3", "al0002: 3/3"]
     for uid, label in truth.items():
         found = store.read_label(uid)

@@ -1,16 +1,20 @@
 """The generator with a stand-in for CP2K: resume, retry, failures, restarts, one call at a time."""
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
 import time
 from functools import partial
+from pathlib import Path
 
 import pytest
+from ase.data import atomic_numbers
 
 from bench.errors import BenchError
 from bench.reference.labelling import NotLabelled, Worker, require_cp2k
+from bench.reference.partition import PROATOMS, load_proatoms, proatom_checksums
 from bench.reference.run import Queue, generate
 from bench.reference.store import Store
 from bench.storage import locked
@@ -45,6 +49,18 @@ def test_the_next_state_of_a_group_starts_from_the_wave_function(store, tmp_path
     generate(store, workers=1, scratch=tmp_path / "work", limit=2)
     assert [line.split()[-1] for line in calls.read_text().splitlines()] == ["False", "True"]
     assert store.read_label("al0001")["provenance"]["restarted"] is True
+
+
+def test_a_system_with_free_atoms_of_its_own_stays_with_them(store, tmp_path, monkeypatch):
+    install_stand_in(tmp_path / "bin", monkeypatch)
+    own = Path(__file__).parent / "recorded/contracted_proatoms.npz"
+    shutil.copy(own, store.folder / "proatoms.npz")
+    generate(store, workers=1, scratch=tmp_path / "work", limit=1)
+    kept = store.read_label("al0000")["provenance"]["proatoms"]
+    numbers = [atomic_numbers[symbol] for symbol in kept]
+    assert kept == proatom_checksums(numbers, load_proatoms(own))
+    assert kept != proatom_checksums(numbers, load_proatoms())
+    assert Store(store.folder / "validation").free_atoms == store.free_atoms != PROATOMS
 
 
 def test_an_open_shell_starts_from_a_closed_one_of_its_geometry(tmp_path, monkeypatch):
