@@ -9,9 +9,9 @@ import yaml
 from bench.commands.data import main
 from bench.errors import BenchError
 from bench.reference.build import build
+from bench.reference.partition import PROATOMS
 from bench.reference.repartition import repartition
 from bench.reference.run import generate
-from bench.reference.partition import PROATOMS
 from bench.reference.store import Store
 from tests.reference.planned import install_stand_in, slab
 
