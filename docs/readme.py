@@ -25,7 +25,7 @@ COLUMNS = (
     ("al_water", "forces_rmse", "Al forces"),
     ("al_water", "dipole_slope_rmse", "Al dM/dE"),
     ("sio2_vacancy", "forces_rmse", "SiO₂ forces"),
-    ("sio2_vacancy", "charge_spread_rmse", "SiO₂ ΔE(Q)"),
+    ("sio2_vacancy", "charge_difference_rmse", "SiO₂ E(Q) − E(0)"),
 )
 ORDER = (  # along the design space
     "short_range",
@@ -43,7 +43,7 @@ ORDER = (  # along the design space
 )
 LEGEND = """\
 RMSE on test structures, mean ± standard deviation over {seeds}, `{settings}`: forces; slope
-of the dipole by the field; E(Q) − E(0) less its mean. Bold: no other's 95 % interval overlaps."""
+of the dipole by the field; energies of charge states. Bold: no other's 95 % interval overlaps."""
 
 
 @dataclass

@@ -34,7 +34,7 @@ def options(tmp_path):
         row("short_range", 150.0, preset="quick"),
         row("short_range", 120.0, preset="standard"),
         row("scf_qeq", 100.0, preset="quick", changed="training.mode=direct"),
-        row("scf_qeq", 3.0, name="charge_spread_rmse", system="sio2_vacancy", preset="quick"),
+        row("scf_qeq", 3.0, name="charge_difference_rmse", system="sio2_vacancy", preset="quick"),
     ]
     pd.DataFrame(rows, columns=COLUMNS).to_csv(tmp_path / "all.csv", index=False)
     text = (
@@ -47,7 +47,7 @@ def options(tmp_path):
 def test_the_table_has_models_along_the_design_space_and_units(options):
     lines = study_table(options).splitlines()
     # a column without numbers is none
-    assert lines[0] == "| model | Pt forces [meV/Å] | SiO₂ ΔE(Q) [meV/Å] |"
+    assert lines[0] == "| model | Pt forces [meV/Å] | SiO₂ E(Q) − E(0) [meV/Å] |"
     assert lines[2] == "| `short_range` | **150 ± 1** | – |"
     assert lines[3] == "| `scf_qeq` | 200 ± 1 | 3 ± 1 |"
     assert "over 3 seeds, `preset=quick`" in study_table(options)
