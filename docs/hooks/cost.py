@@ -8,6 +8,7 @@ other parts of ``bench speed``; ``<!-- cost: accuracy -->``, time to accuracy.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import cache
 from math import isnan
@@ -142,13 +143,21 @@ def _runs_of(names: Sequence[str]) -> list[list[str]]:
 
 
 def _run(row: Mapping[Hashable, Any]) -> str:
-    """What was run, as a heading."""
-    return f"{row['preset']} run, {row['system']} {row['changed']}".strip()
+    """What was run, as a heading; settings that most of the study's runs have are not told."""
+    changed = "" if row["changed"] == _usual() else row["changed"] or "with today's defaults"
+    return f"{row['preset']} run, {row['system']} {changed}".strip()
+
+
+def _usual() -> str:
+    """The settings of most runs, which need not be today's defaults."""
+    counts = Counter(row["changed"] for row in runs(RUNS))
+    return str(counts.most_common(1)[0][0]) if counts else ""
 
 
 def points() -> str:
-    """All points at one size, and the study's runs with the settings of their model."""
-    usual = {(_run(row), row["model"]): row["mean"] for row in runs(RUNS) if not row["changed"]}
+    """All points at one size, and the study's runs with the settings of most of them."""
+    found = [row for row in runs(RUNS) if row["changed"] == _usual()]
+    usual = {(_run(row), row["model"]): row["mean"] for row in found}
     kinds = list(dict.fromkeys(kind for kind, _ in usual))
     heading = ["", *PARTS.values(), *(f"{kind} [CPU s]" for kind in kinds)]
     rows = [

@@ -109,6 +109,23 @@ def test_runs_of_the_study_tell_their_cpu_time():
     assert len(told) == 1 and float(told[0].split("|")[2]) > 10
 
 
+def test_settings_of_most_runs_are_not_told(monkeypatch):
+    """They may be those of an earlier default; others stand in the heading."""
+    study = [
+        {"model": model, "system": "al", "preset": "quick", "changed": changed, "mean": mean}
+        for model, changed, mean in [("les", "a=1", 5.0), ("scf_qeq", "a=1", 6.0), ("les", "", 7.0)]
+    ]
+    monkeypatch.setattr(cost, "runs", lambda place: study)
+    assert [row[:2] for row in cost._runs_of(["les"])] == [
+        ["quick run, al [CPU s]", "5"],
+        ["quick run, al with today's defaults [CPU s]", "7"],
+    ]
+    study[2]["changed"] = "a=2"
+    assert [row[0] for row in cost._runs_of(["les"])][1] == "quick run, al a=2 [CPU s]"
+    (row,) = [line for line in lines(cost.points()) if "`scf_qeq`" in line]
+    assert row.endswith("| 6 |")
+
+
 def test_a_page_gets_the_costs_it_asks_for(speed):
     page = cost.on_page_markdown("A\n\n<!-- cost: training -->\n\nB")
     assert page.startswith("A\n\nNot measured") and page.endswith("\n\nB")
