@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench.config.key import key
 from bench.config.options import call
@@ -12,6 +13,9 @@ from bench.console import make_console
 from bench.errors import BenchError
 from bench.evaluate.registry import METRICS
 from bench.report.formats import FORMATS, format_of
+
+if TYPE_CHECKING:
+    from bench.runs.collection import Collection
 
 
 @dataclass
@@ -33,6 +37,7 @@ class Table:
     )
     metrics: list[str] = key([], "names or patterns such as *_rmse; the headline", optional=True)
     subsets: list[str] = key(["all"], "of the test set, names or patterns such as charge=*")
+    claims: bool = key(False, "what a paper says of the models, each number with its error bar")
     format: str = key("terminal", "how it is printed", choices=FORMATS)
     out: str = key("", "file to write instead; .csv, .md and .tex say the format")
 
@@ -50,6 +55,8 @@ def show(options: Table) -> int:
     from bench.storage import write_text
 
     found, metrics, subsets = collect(map(Path, options.places)), options.metrics, options.subsets
+    if options.claims:
+        return _claims(options, found)
     if options.split == "valid":
         found, subsets = validation.validated(found), [validation.SUBSET]
         metrics = metrics or list(validation.HEADLINE)
@@ -71,6 +78,17 @@ def show(options: Table) -> int:
         for board in boards:
             console.print(board)
         console.print("\n".join(found.told()), style="dim")
+    return 0
+
+
+def _claims(options: Table, found: Collection) -> int:
+    """Print or write the claims that the runs say something of."""
+    from bench.report.claims import as_text, claims
+    from bench.storage import write_text
+
+    kind = format_of(Path(options.out)) if options.out else options.format
+    text = as_text(claims(found), kind, options.places)
+    print(write_text(Path(options.out), text) if options.out else text.rstrip("\n"))
     return 0
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from bench.report.claims import as_text
 from bench.report.groups import AXES, select
 from bench.report.leaderboard import boards_of, cells
 from bench.runs import validation
@@ -27,6 +28,7 @@ COLUMNS += ["mean", "std", "seeds", "n", "low", "high"]
 _ASKED = re.compile(r"^<!-- results: (?P<model>\w+) -->$", re.MULTILINE)
 _CHOSEN = re.compile(r"^<!-- validation: (?P<name>\w+) -->$", re.MULTILINE)
 _SEEN = re.compile(r"^<!-- seen: (?P<name>\w+) -->$", re.MULTILINE)
+_CLAIMS = re.compile(r"^<!-- claims -->$", re.MULTILINE)
 _TABLE = re.compile(r"^<!-- table: (?P<name>\w+) -->$", re.MULTILINE)
 
 
@@ -44,6 +46,7 @@ def on_page_markdown(markdown: str, **_: object) -> str:
     """The page with a model's results, or a whole table, where it asks for them."""
     markdown = _CHOSEN.sub(lambda asked: validation_of(STUDY / f"{asked['name']}.csv"), markdown)
     markdown = _SEEN.sub(lambda asked: seen_of(STUDY / f"{asked['name']}.csv"), markdown)
+    markdown = _CLAIMS.sub(lambda _: claims_of(STUDY / "claims.csv"), markdown)
     markdown = _TABLE.sub(lambda asked: table_of(STUDY / f"{asked['name']}.csv"), markdown)
     markdown = markdown.replace("](../results/study/figures/", "](figures/")
     return _ASKED.sub(lambda asked: results_of(asked["model"], study()), markdown)
@@ -53,6 +56,12 @@ def table_of(path: Path) -> str:
     """A table as it is in its file; what it leaves empty stays so."""
     rows = pd.read_csv(path, dtype=str).fillna("")
     return table([*rows], rows.to_numpy().tolist())
+
+
+def claims_of(path: Path) -> str:
+    """What the study says of models, of ``bench table claims=true``."""
+    rows = pd.read_csv(path, dtype={"unit": str, "n": str})
+    return as_text(rows, "markdown", [])
 
 
 def validation_of(path: Path) -> str:

@@ -35,9 +35,13 @@ def test_rounding_changes_far_less_than_seeds(cell):
         assert rounding <= 1e-3 * seeds or math.isclose(seeds, 0, abs_tol=1e-12)
 
 
+@pytest.mark.parametrize("cell", RECORDED)
 @pytest.mark.parametrize(
     "mutation", ["wrong_field_sign", "wrong_self_interaction", "lighter_forces"]
 )
-def test_broken_code_is_caught(mutation):
-    judged = {cell: recorded(cell, mutation)[0] for cell in RECORDED}
-    assert Verdict.worse in {judgement.comparison.verdict for judgement in judged.values()}
+def test_broken_code_is_caught(mutation, cell):
+    """By every cell where it can act: nothing is in a field in the crystal."""
+    (judgement,) = recorded(cell, mutation)
+    acts = not (cell.startswith("sio2_vacancy") and mutation == "wrong_field_sign")
+    assert judgement.comparison.verdict is (Verdict.worse if acts else Verdict.same)
+    assert acts or judgement.comparison.changed.empty

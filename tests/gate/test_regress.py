@@ -80,6 +80,23 @@ def test_what_got_worse_is_shown_and_an_exit_code(folder, capsys):
     ]  # fmt: skip
 
 
+def test_what_got_better_fails_nothing_and_is_told(folder, capsys):
+    """A mistake may make a short training better: somebody has to say that it is meant."""
+    error, _ = folder
+    main(["regress", "update=true"])
+    error["polar"] = 29.9
+    capsys.readouterr()
+    assert main(["regress", "cost=false"]) == 0
+    said = capsys.readouterr().out
+    assert "\n+  b       forces_rmse" in said
+    assert "verdict: nothing is worse\nBETTER: 1 of the numbers (+). Unless it is meant" in said
+    assert "bench regress update=true" in said
+    main(["regress", "update=true"])
+    assert "BETTER" not in capsys.readouterr().out
+    assert main(["regress", "cost=false"]) == 0
+    assert "BETTER" not in capsys.readouterr().out
+
+
 def test_a_dearer_step_is_worse(folder, monkeypatch, capsys):
     main(["regress", "update=true"])
     monkeypatch.setattr(cost, "measure_costs", lambda: [cost.Cost("scf_qeq", 0.9, 0.8, 1.0)])
