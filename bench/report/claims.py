@@ -90,7 +90,8 @@ def _by_mode(metric: str) -> Callable[[Scene], pd.DataFrame]:
         table = table[table["model"].isin(several.index[several > 1])]
         known = table[table["label"].isin(values.index)]
         named = values.loc[known["label"]]
-        return named.set_axis(f"{m}, {mode}" for m, mode in zip(known["model"], known["mode"]))
+        names = [f"{model}, {mode}" for model, mode in zip(known["model"], known["mode"])]
+        return named.set_axis(pd.Index(names))
 
     return numbers
 
