@@ -41,7 +41,7 @@ def test_slopes_over_those_of_dft_by_hand(tmp_path):
 
 def test_a_metric_is_the_mean_over_seeds_and_absent_claims_have_no_row(tmp_path):
     for seed, error in enumerate((0.1, 0.3)):
-        run(tmp_path, "polar", {"charge_spread_rmse": error}, f"seed={seed}")
+        run(tmp_path, "polar", {"charge_difference_rmse": error}, f"seed={seed}")
     table = claims(collect([tmp_path]))
     assert table["claim"].nunique() == 1
     (row,) = table.to_dict("records")
