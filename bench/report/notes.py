@@ -115,9 +115,21 @@ def _solve_parts(metrics: MetricsFile) -> list[str]:
 
 def absences(metrics: MetricsFile) -> list[str]:
     """One line per reason, the quantities by name: ``absent: dipole, charges: not predicted``."""
-    by_reason: dict[str, dict[str, None]] = defaultdict(dict)
+    by_reason: dict[str, dict[str, dict[str, None]]] = defaultdict(lambda: defaultdict(dict))
     for key, reason in metrics["absent"].items():
-        name, bracket, subset = key.partition("[")
-        shown = SHORT_NAMES.get(name, name.replace("_", " "))
-        by_reason[reason][f"{shown}{bracket and ' of '}{subset.rstrip(']')}"] = None
-    return [f"absent: {', '.join(names)}: {reason}" for reason, names in by_reason.items()]
+        name, _, subset = key.partition("[")
+        short = SHORT_NAMES.get(name, name.replace("_", " "))
+        by_reason[reason][short][subset.rstrip("]")] = None
+    lines = []
+    for reason, names in by_reason.items():
+        shown = ", ".join(_of(name, list(subsets)) for name, subsets in names.items())
+        lines.append(f"absent: {shown}: {reason}")
+    return lines
+
+
+def _of(name: str, subsets: Sequence[str]) -> str:
+    """``layer slope of group=g88 and 3 others``; the name alone where all are meant."""
+    if "" in subsets:
+        return name
+    others = f"{len(subsets) - 1} others" if len(subsets) > 2 else subsets[-1]
+    return f"{name} of {subsets[0]}" + (f" and {others}" if len(subsets) > 1 else "")

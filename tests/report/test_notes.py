@@ -102,9 +102,14 @@ def test_absences_share_a_line_by_reason_and_keep_their_subsets():
         "atomic_dipoles_rmse": "l_max = 0",
         "charge_spread_mae[charge=0,+1,+2]": "not converged",
         "made_up_metric": "not predicted",
+        "made_up_metric[bulk]": "not predicted",
+        "screening_ratio[group=a]": "no metal",
+        "screening_ratio_reference[group=b]": "no metal",
+        "screening_ratio[group=c]": "no metal",
     }
     assert absences(metrics(absent=absent)) == [
         "absent: dipole, charges of bulk, made up metric: not predicted",
         "absent: atomic dipoles: l_max = 0",
         "absent: charge spread of charge=0,+1,+2: not converged",
+        "absent: screening ratio of group=a and 2 others: no metal",
     ]
