@@ -190,7 +190,7 @@ CLAIMS = (
         }.items()
     ),
     Claim(
-        "Full states at one Fermi level meet charge states; quadratic energies do not",
+        "Full states at one Fermi level meet charge states; smooth energies do not",
         "RMSE of E(Q) − E(0)",
         _plain(STATES),
         TABLE + STATES,
