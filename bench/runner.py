@@ -66,7 +66,6 @@ def compute(
     asked: Collection[str] = (),
     *,
     prepare: Callable[[Point], None] | None = None,
-    figures: bool = True,
 ) -> None:
     """data → model → train → predict → evaluate → write.
 
@@ -77,7 +76,6 @@ def compute(
         console: for its progress.
         asked: as of ``run``.
         prepare: is given the model before it is trained.
-        figures: draw the test set, which takes seconds.
     """
     dataset = load_dataset(config.system, seed=config.seed)
     console.print("\n".join(dataset.summary()))
@@ -104,7 +102,8 @@ def compute(
             metrics = evaluate(frames, means).to_dict(this.run())
             folder.write_metrics(metrics)
             mirror.metrics(metrics)
-            draw_figures(folder, formats=["png"])  # bench figures run=FOLDER writes PDF
+            if config.figures:
+                draw_figures(folder, formats=["png"])  # bench figures run=FOLDER writes PDF
 
 
 def rehearse(model: Point, batch: Sequence[ase.Atoms], means: TrainingMeans) -> None:

@@ -50,7 +50,7 @@ def folder_of(capsys):
 
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_the_shipped_data_train_and_the_run_is_found_again(system, tmp_path, capsys):
-    overrides = [f"system={system}", f"results_dir={tmp_path}"]
+    overrides = [f"system={system}", f"results_dir={tmp_path}", "figures=true"]
     assert run(*overrides) == 0
     folder = folder_of(capsys)
     assert folder.parent == tmp_path / system / "scf_qeq"

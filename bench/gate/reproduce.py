@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 
@@ -76,7 +76,7 @@ def again(folder: RunFolder, place: Path, *, tolerance: float, anyway: bool) -> 
         return Reproduction(what, Outcome.stale, told)
     new = RunFolder(place / folder.path.name)
     try:
-        compute(config, now, new, Console(file=io.StringIO()), figures=False)
+        compute(replace(config, figures=False), now, new, Console(file=io.StringIO()))
     except RunFailed as error:
         return Reproduction(what, Outcome.differs, str(error))
     numbers = differing(kept["metrics"], new.read_metrics()["metrics"], tolerance)

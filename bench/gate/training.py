@@ -38,7 +38,9 @@ def train_cell(cell: Cell, place: Path, *, seed: int = 0, rounding: int = 0) -> 
         BenchError: settings or data that no run can use, or another run in the place.
         RunFailed: it diverged or failed.
     """
-    config = completed(compose([*cell.words, f"seed={seed}", f"results_dir={place}"]))
+    config = completed(
+        compose([*cell.words, f"seed={seed}", f"results_dir={place}", "figures=false"])
+    )
     identity = identify(config, dataset_checksum(config.system))
     folder = RunFolder(place / f"{cell.name}-seed{seed}-rounding{rounding}")
     console = Console(file=io.StringIO())
@@ -46,7 +48,7 @@ def train_cell(cell: Cell, place: Path, *, seed: int = 0, rounding: int = 0) -> 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        compute(config, identity, folder, console, prepare=prepare, figures=False)
+        compute(config, identity, folder, console, prepare=prepare)
     finally:
         torch.set_num_threads(threads)
     return collect([folder.path])

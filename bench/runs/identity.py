@@ -23,7 +23,7 @@ from bench.outside import sources
 from bench.paths import PACKAGE
 
 # Where a run writes, on what it computes and how things are worded decide no number.
-_NOT_IDENTITY = ("results_dir", "device", "wandb")
+_NOT_IDENTITY = ("results_dir", "device", "figures", "wandb")
 _NOT_IDENTITY_OF_PARTS = {"model": ("description", "axes"), "system": ("description", "path")}
 _WORDS = ("title", "text", "description")  # arguments that people read
 # The rooms that decide a number.

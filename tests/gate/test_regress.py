@@ -132,7 +132,7 @@ def test_a_disturbance_is_that_of_many_roundings_and_its_seeds():
 def test_a_cell_is_trained_in_a_folder_of_its_own(tmp_path, monkeypatch):
     given = {}
 
-    def compute(config, identity, folder, console, *, prepare, figures):
+    def compute(config, identity, folder, console, *, prepare):
         given.update(config=config, prepare=prepare, threads=torch.get_num_threads())
         write_run(folder.path.parent, "x", "preset=smoke", "model=les", status=Status.done)
         (folder.path.parent / "pt_water/les/x").rename(folder.path)

@@ -26,7 +26,7 @@ def kept(tmp_path, monkeypatch):
     folder.write_provenance({**folder.read_provenance(), "code_version": code})
     gives = {"value": 42.0}
 
-    def compute(config, identity, new, console, *, figures):
+    def compute(config, identity, new, console):
         if "error" in gives:
             raise gives["error"]
         record = {**RMSE, "value": gives["value"]}

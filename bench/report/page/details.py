@@ -17,7 +17,10 @@ from bench.report.page.board import Row
 from bench.runs.folder import RunFolder
 
 # What decides no number, or what the rows are averaged over.
-NOT_COMPARED = ("seed", "results_dir", "wandb", "device", "model.description", "model.axes")
+NOT_COMPARED = (
+    *("seed", "results_dir", "wandb", "device", "figures"),
+    *("model.description", "model.axes"),
+)
 
 
 @dataclass(frozen=True)
