@@ -255,5 +255,5 @@ class RunConfig:
         "cpu", "what computes", choices=("cpu", "cuda", "cuda:0"), pattern=r"cpu|cuda(:\d+)?"
     )
     results_dir: str = key("results/runs", "folder of the results")
-    figures: bool = key(True, "draw them at the end; bench figures run=FOLDER does at any time")
+    figures: bool = key(True, "drawn at the end; bench figures run=FOLDER: at any time")
     wandb: Wandb = key(Wandb.off, "mirror on Weights & Biases")
