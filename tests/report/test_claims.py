@@ -5,9 +5,11 @@ import math
 import pytest
 
 from bench.cli import main
-from bench.report.claims import claims
+from bench.report.claims import COLUMNS, as_text, claims
 from bench.runs.collection import collect
+from bench.storage import write_csv
 from tests.report.paper.made import run
+from tests.report.paper.test_figures import epoch_row, lines
 
 SERIES = {"layer_slope_reference[group=m, layer 1]": 1.0, "dipole_slope_reference[group=m]": 5.0}
 
@@ -60,3 +62,56 @@ def test_the_table_says_a_claim_once_and_how_to_see_it(tmp_path, capsys):
     assert main(["table", str(tmp_path), "claims=true", f"out={out}"]) == 0
     heading, *rows = out.read_text().splitlines()
     assert heading.startswith("claim,quantity,unit") and len(rows) == 2
+
+
+def test_modes_stand_beside_each_other_at_both_densities(tmp_path):
+    """Of a point in two modes; one that was trained in a single mode says nothing of them."""
+    errors = {"direct": (3.0, 8.0), "implicit": (7.0, 6.0)}
+    for mode, (at, own) in errors.items():
+        numbers = {"forces_at_reference_rmse": at, "forces_rmse": own}
+        folder = run(tmp_path, "scf_qeq", numbers, f"training.mode={mode}")
+        rows = [{**epoch_row(k), "mode": mode} for k in range(2)]
+        write_csv(folder.training_files.log, lines(rows))
+    alone = run(tmp_path, "scf_response", {"forces_rmse": 1.0})
+    write_csv(alone.training_files.log, lines([{**epoch_row(0), "mode": "implicit"}]))
+    table = claims(collect([tmp_path]))
+    found = {
+        (row["quantity"], row["model"]): row["value"]
+        for row in table.to_dict("records")
+        if row["claim"].startswith("Direct training")
+    }
+    assert found == {
+        ("force RMSE at the reference density", "scf_qeq, direct"): 3.0,
+        ("force RMSE at the reference density", "scf_qeq, implicit"): 7.0,
+        ("force RMSE at self-consistency", "scf_qeq, direct"): 8.0,
+        ("force RMSE at self-consistency", "scf_qeq, implicit"): 6.0,
+    }
+
+
+def test_water_is_what_no_metal_layer_is_of(tmp_path):
+    """Without series of their own kind there is no ratio, whatever the slopes of others are."""
+    run(tmp_path, "polar", {**SERIES, "dipole_slope[group=m]": 7.0})
+    assert said(tmp_path, "Charge equilibration").empty
+
+
+def test_numbers_have_three_digits_and_what_is_zero_is(tmp_path):
+    """Slopes of 1e-9 are rounding; an interval that nothing tells is left out."""
+    run(tmp_path, "polar", slopes(2e-9, 4e-9))
+    run(tmp_path, "scf_qeq", slopes(2.46912, 4.93824))
+    table = claims(collect([tmp_path]))
+    assert list(table.columns) == COLUMNS
+    text = as_text(table, "markdown", ["one", "two"])
+    assert "| polar | 0 (0 to 0) | 1 | 2 |" in text
+    assert "| scf_qeq | 1.23 (1.23 to 1.23) | 1 | 2 |" in text
+    assert "bench figures field_response runs=one two" in text
+
+
+def test_one_series_of_one_seed_has_no_interval(tmp_path):
+    """Nothing tells how far another geometry or another seed would be."""
+    water = {"dipole_slope[group=a]": 5.0, "dipole_slope_reference[group=a]": 2.0}
+    run(tmp_path, "polar", {**SERIES, **water})
+    (row,) = said(tmp_path, "Charge equilibration").to_dict("records")
+    assert row["value"] == pytest.approx(2.5) and row["n"] == 1
+    assert math.isnan(row["low"]) and math.isnan(row["high"]) and math.isnan(row["std"])
+    text = as_text(claims(collect([tmp_path])), "markdown", ["runs"])
+    assert "| polar | 2.5 | 1 | 1 |" in text
