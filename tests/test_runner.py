@@ -81,7 +81,7 @@ class Rooms:
         self.evaluated += 1
         return Evaluation([record("forces_rmse", 42.0, n=len(frames))], {"dipole_rmse": "why"})
 
-    def draw(self, folder):
+    def draw(self, folder, formats):
         self.drawn += 1
 
 
@@ -92,7 +92,16 @@ def rooms(monkeypatch):
 
 @pytest.fixture
 def config(tmp_path) -> RunConfig:
-    return compose(["preset=smoke", f"results_dir={tmp_path}/results", "seed=3"])
+    return compose(["preset=smoke", f"results_dir={tmp_path}/results", "seed=3", "figures=true"])
+
+
+def test_figures_are_drawn_where_they_are_wanted_and_decide_no_number(rooms, config):
+    without = replace(config, figures=False)
+    path = runner.run(without)
+    assert RunFolder(path).status is Status.done
+    assert rooms.drawn == 0
+    assert runner.run(config) == path  # found, not repeated
+    assert rooms.evaluated == 2
 
 
 def test_a_run_leaves_everything_a_reader_needs(rooms, config, capsys):

@@ -36,7 +36,6 @@ def typed(words, monkeypatch):
 def test_three_models_on_a_file_of_ones_own(tmp_path, monkeypatch, capsys):
     shutil.copy(EXAMPLES / "own_extxyz" / "make_water.py", tmp_path)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("bench.runner.draw_figures", lambda folder: None)  # slow, tested elsewhere
     for words in commands(EXAMPLES / "own_extxyz" / "README.md"):
         capsys.readouterr()
         typed(words, monkeypatch)
