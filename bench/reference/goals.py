@@ -8,7 +8,8 @@ from typing import Any
 from ase import Atoms
 
 from bench.errors import BenchError, nearest
-from bench.labels.keys import ASIDE_KEY, SPLITS, TOTAL_CHARGE_KEY
+from bench.evaluate.selection import headline
+from bench.labels.keys import SPLITS, TOTAL_CHARGE_KEY
 
 _KINDS = ("charges", "trajectories", "trajectories_per_test_subset")
 
@@ -27,7 +28,7 @@ def goals_reached(frames: Sequence[Atoms], wanted: Mapping[str, Any]) -> list[di
         BenchError: another goal, or a number that is none.
     """
     _check(wanted)
-    counted = [a for a in frames if not a.info.get(ASIDE_KEY)]
+    counted = headline(frames)
     test = [a for a in counted if a.info["split"] == "test"]
     rows = []
     for charge, number in wanted.get("charges", {}).items():
