@@ -97,8 +97,8 @@ class Worker:
         reasons: list[str] = []
         self.cpu_seconds = 0.0
         for number, settings in enumerate(attempts(atoms)):
-            restart = (start or self.wave_function(atoms)) if number == 0 else None
             try:
+                restart = (start or self._start(atoms)) if number == 0 else None
                 label = self.calculate(atoms, settings, restart=restart)
             except OutputError as failure:
                 reasons.append(str(failure))
@@ -156,25 +156,49 @@ class Worker:
         return job
 
     def wave_function(self, atoms: Atoms) -> Path | None:
-        """One to start from: of this geometry and state, whatever its field.
+        """One that was kept: of this geometry and state, whatever its field.
 
-        An open shell without one starts from a closed shell of its geometry, an electron more or
-        less: at charge −1 that takes 8 steps instead of 40, and of four vacancies at charge +1
-        that started from free atoms, three ended 5 to 24 meV higher, in other electronic states.
         A wave function of another geometry costs 20 steps more than none: 49 instead of 30 on a
         metal slab.
         """
-        charge, multiplicity = (int(atoms.info[key]) for key in ("total_charge", "multiplicity"))
-        own = self._kept(atoms, charge, multiplicity)
-        closed = [self._kept(atoms, charge + more, 1) for more in (-1, 1)]
-        found = next((path for path in closed if path.is_file()), None)
-        if found and multiplicity > 1 and not own.is_file() and atoms.info["k_points"] == "1x1x1":
-            electrons = round(valence(atoms).sum()) - charge
-            up = (electrons + multiplicity - 1) // 2
-            open_shell(found, own, electrons=(up, electrons - up))
+        own = self._kept(atoms)
         return own if own.is_file() else None
 
-    def _kept(self, atoms: Atoms, charge: int, multiplicity: int) -> Path:
+    def _start(self, atoms: Atoms) -> Path | None:
+        """A kept wave function; an open shell without one starts from a closed shell's.
+
+        The closed shell has the same geometry and an electron more or less, and is calculated where
+        none was kept. At charge −1 that takes 8 steps instead of 40, and of four vacancies at
+        charge +1 that started from free atoms, three ended 5 to 24 meV higher, in other states.
+
+        Raises:
+            OutputError: the closed shell did not converge.
+        """
+        own = self._kept(atoms)
+        multiplicity = int(atoms.info["multiplicity"])
+        if own.is_file() or multiplicity == 1 or atoms.info["k_points"] != "1x1x1":
+            return self.wave_function(atoms)
+        electrons = round(valence(atoms).sum()) - int(atoms.info["total_charge"])
+        up = (electrons + multiplicity - 1) // 2
+        open_shell(self._closed_shell(atoms), own, electrons=(up, electrons - up))
+        return own
+
+    def _closed_shell(self, atoms: Atoms) -> Path:
+        """Wave function of the same geometry with an electron more or less, the less charged."""
+        charge = int(atoms.info["total_charge"])
+        closed = [
+            _in_state(atoms, charge + more) for more in sorted((-1, 1), key=lambda x: x * charge)
+        ]
+        found = next((path for path in map(self._kept, closed) if path.is_file()), None)
+        if found is None:
+            settings = attempts(closed[0])[0]
+            read_job(self.run_input(write_input(closed[0], settings)), closed[0])
+            self._keep_wave_function(closed[0])
+            found = self._kept(closed[0])
+        return found
+
+    def _kept(self, atoms: Atoms) -> Path:
+        charge, multiplicity = (int(atoms.info[key]) for key in ("total_charge", "multiplicity"))
         return self.folder / f"{self._geometry(atoms)}_{charge}_{multiplicity}.wfn"
 
     def _geometry(self, atoms: Atoms) -> str:
@@ -187,8 +211,14 @@ class Worker:
             for old in self.folder.glob("start-*.wfn"):  # groups come one after the other
                 if not old.name.startswith(self._geometry(atoms)):
                     old.unlink()
-            state = int(atoms.info["total_charge"]), int(atoms.info["multiplicity"])
-            written.replace(self._kept(atoms, *state))
+            written.replace(self._kept(atoms))
+
+
+def _in_state(atoms: Atoms, charge: int) -> Atoms:
+    """The same geometry as a closed shell of another charge."""
+    other = atoms.copy()
+    other.info.update(total_charge=charge, multiplicity=1)
+    return other
 
 
 def read_job(

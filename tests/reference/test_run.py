@@ -13,6 +13,7 @@ import pytest
 from ase.data import atomic_numbers
 
 from bench.errors import BenchError
+from bench.reference.cp2k_output import OutputError
 from bench.reference.labelling import NotLabelled, Worker, require_cp2k
 from bench.reference.partition import PROATOMS, load_proatoms, proatom_checksums
 from bench.reference.run import Queue, generate
@@ -68,11 +69,32 @@ def test_an_open_shell_starts_from_a_closed_one_of_its_geometry(tmp_path, monkey
     worker = Worker(tmp_path / "work")
     for charge in (0, 2, -1, 1):
         worker.label(crystal(charge=charge))
-    other = crystal(charge=1)
-    other.positions[0, 0] += 0.1
-    worker.label(other)
     restarted = [line.split()[-1] for line in calls.read_text().splitlines()]
-    assert restarted == ["False", "False", "True", "True", "False"]
+    assert restarted == ["False", "False", "True", "True"]
+
+
+@pytest.mark.parametrize("charge", [1, -1])
+def test_an_open_shell_alone_calculates_its_closed_shell_first(tmp_path, monkeypatch, charge):
+    calls = install_stand_in(tmp_path / "bin", monkeypatch)
+    worker = Worker(tmp_path / "work", tmp_path / "densities")
+    label = worker.label(crystal("si0007", charge=charge))
+    assert [line.split()[-1] for line in calls.read_text().splitlines()] == ["False", "True"]
+    assert label["provenance"]["restarted"] is True and label["uid"] == "si0007"
+    kept = sorted(path.name.split("_", 1)[1] for path in (tmp_path / "work").glob("*.wfn"))
+    assert kept == sorted(["0_1.wfn", f"{charge}_2.wfn"])
+    worker.label(crystal(charge=0))
+    assert calls.read_text().splitlines()[-1].split()[-1] == "True"
+
+
+def test_an_open_shell_whose_closed_shell_fails_starts_from_free_atoms(tmp_path, monkeypatch):
+    def fail(self, atoms):
+        raise OutputError("not converged")
+
+    calls = install_stand_in(tmp_path / "bin", monkeypatch)
+    monkeypatch.setattr(Worker, "_closed_shell", fail)
+    label = Worker(tmp_path / "work").label(crystal(charge=1))
+    assert label["provenance"]["restarted"] is False and label["provenance"]["attempts"] == 2
+    assert len(calls.read_text().splitlines()) == 1
 
 
 def test_careful_settings_follow_a_failure(store, tmp_path, monkeypatch):
