@@ -1,9 +1,10 @@
-"""The picture and the table of the README, from the study: ``python -m docs.readme``."""
+"""The README's sentences, picture and table of the study: ``python -m docs.readme``."""
 
 from __future__ import annotations
 
 import re
 import sys
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from bench.config.options import call
 from bench.errors import BenchError
 from bench.report.leaderboard import cells
 from bench.storage import write_text
+from docs.hooks.sentences import PRESET, on_page_markdown
 from docs.hooks.study import STUDY, study
 from docs.hooks.tables import table
 
@@ -41,16 +43,30 @@ ORDER = (  # along the design space
     "scf_response",
     "scf_levels",
 )
-LEGEND = """\
-RMSE on test structures, mean ± standard deviation over {seeds}, `{settings}`: forces; slope
-of the dipole by the field; energies of charge states. Bold: no other's 95 % interval overlaps."""
+SENTENCES = """
+Charge equilibration (`scf_qeq`) polarises water on platinum
+{{ claim pt_water scf_qeq polarises .1f }} times as much as DFT; charges read off the surroundings
+(`local_charges`) do not respond to a field. A learned self-consistent map (`scf_fixed_point`) has
+the smallest force errors on metals, but conducts along chains of water. `scf_levels`, whose states
+fill up at one Fermi level, passes every probe of physics and misses energies between charge states
+by {{ study sio2_vacancy scf_levels charge_difference_rmse .1f }} eV, models whose energy is smooth
+in it by {{ study sio2_vacancy polar,scf_qeq,scf_energy_functional,scf_response
+charge_difference_rmse .1f }} eV.
+"""
+WIDTH = 99
+LEGEND = """
+RMSE on test structures of [the study](docs/study.md), {seeds}, `{settings}`: forces; slope of the
+dipole by the field; energies of charge states. Dash: not predicted. {best}
+"""
+BEST = "Bold: no other's 95 % interval overlaps."
+NO_BEST = "Each column's best overlaps another's 95 % interval."
 
 
 @dataclass
 class Readme:
-    """Fill the README's places for a picture and a table of the study."""
+    """Fill the README's places for sentences, a picture and a table of the study."""
 
-    preset: str = key("quick", "whose runs the table shows")
+    preset: str = key(PRESET, "whose runs the table shows")
     study: str = key(str(STUDY), "folder of tables by bench table out=NAME.csv, and of figures")
     picture: str = key("", "PNG within the repository; empty: the place stays as it is")
     file: str = key(str(ROOT / "README.md"), "that is filled")
@@ -64,12 +80,23 @@ def main(words: Sequence[str]) -> int:
 def fill(options: Readme) -> int:
     """Write the README."""
     path = Path(options.file)
-    text = filled(path.read_text(encoding="utf-8"), "table", study_table(options))
+    text = filled(path.read_text(encoding="utf-8"), "sentences", sentences())
+    text = filled(text, "table", study_table(options))
     if options.picture:
         place = Path(options.picture).resolve().relative_to(ROOT)
-        text = filled(text, "picture", f"![What the study shows]({place})")
+        text = filled(text, "picture", f"![The study: {place.stem.replace('_', ' ')}]({place})")
     print(write_text(path, text))
     return 0
+
+
+def sentences() -> str:
+    """What the study shows."""
+    return _lines(on_page_markdown(SENTENCES.replace("\n", " ")))
+
+
+def _lines(text: str) -> str:
+    """In lines of the README's length."""
+    return textwrap.fill(" ".join(text.split()), WIDTH, break_on_hyphens=False)
 
 
 def filled(text: str, name: str, content: str) -> str:
@@ -85,7 +112,7 @@ def filled(text: str, name: str, content: str) -> str:
 
 
 def study_table(options: Readme) -> str:
-    """Models as rows, ``COLUMNS`` as columns, units below the heading.
+    """Models as rows, ``COLUMNS`` as columns, units in the first row: lines stay short.
 
     Raises:
         BenchError: the study has no runs of this preset.
@@ -101,15 +128,17 @@ def study_table(options: Readme) -> str:
     columns = {title: column for title, column in found.items() if column["mean"].notna().any()}
     seeds = sorted({int(n) for column in columns.values() for n in column["seeds"].dropna()})
     units = [column["unit"].dropna().iloc[0] for column in columns.values()]
-    headings = [f"{title} [{unit}]" for title, unit in zip(columns, units)]
     shown = [_cells(column) for column in columns.values()]
-    lines = [[f"`{model}`", *(column[k] for column in shown)] for k, model in enumerate(models)]
+    lines = [["", *units]]
+    lines += [[f"`{model}`", *(column[k] for column in shown)] for k, model in enumerate(models)]
     counted = "one seed"
     if seeds[-1] > 1:
-        counted = f"{' to '.join(map(str, dict.fromkeys([seeds[0], seeds[-1]])))} seeds"
+        several = " to ".join(map(str, dict.fromkeys([seeds[0], seeds[-1]])))
+        counted = f"mean ± standard deviation over {several} seeds"
     settings = f"preset={options.preset} {changed}".strip()
-    legend = LEGEND.format(seeds=counted, settings=settings)
-    return f"{table(['model', *headings], lines, numbers=True)}\n\n{legend}"
+    text = table(["model", *columns], lines, numbers=True)
+    legend = LEGEND.format(seeds=counted, settings=settings, best=BEST if "**" in text else NO_BEST)
+    return f"{text}\n\n{_lines(legend)}"
 
 
 def _place(model: str) -> tuple[int, str]:
@@ -123,9 +152,8 @@ def _column(rows: pd.DataFrame, system: str, name: str, models: Sequence[str]) -
 
 def _cells(column: pd.DataFrame) -> list[str]:
     """Numbers with the deviation's digits, without the number of seeds."""
-    texts = [cell.text.partition(" (")[0] for cell in cells(column)]
+    texts = [cell.text.partition(" (")[0].replace(" ± ", "±") for cell in cells(column)]
     best = [cell.best for cell in cells(column)]
-
     return [f"**{text}**" if one else text for text, one in zip(texts, best)]
 
 

@@ -31,22 +31,19 @@ def describe(datasets: Path) -> Path:
     Raises:
         BenchError: no system was generated here, or a card is older than this version.
     """
-    cards = []
-    for path in sorted(datasets.glob("*/card.yaml")):
-        if not path.with_name("plan.extxyz").is_file():
-            continue
-        card, store = yaml.safe_load(path.read_text()), Store(path.parent)
-        draw_structure(telling_structure(store.plan()), path.with_name("structure.png"))
-        card["splits"] = {
-            s: sum(counts.get(s, 0) for counts in card["counts"]["subsets"].values())
-            for s in SPLITS
-        }
-        card.setdefault("goals", [])
-        try:
-            card["error_bars"] = error_bars(card)
-        except KeyError as missing:
-            raise _stale(path.parent.name, str(missing)) from missing
-        cards.append(card)
+    text = page(datasets)
+    for path in _generated(datasets):
+        draw_structure(telling_structure(Store(path).plan()), path / "structure.png")
+    return write_text(datasets / "README.md", text)
+
+
+def page(datasets: Path) -> str:
+    """The text of README.md, from the cards alone.
+
+    Raises:
+        BenchError: as ``describe``.
+    """
+    cards = [_card(path) for path in _generated(datasets)]
     if not cards:
         raise BenchError(
             f"{datasets} holds no system that was generated: none has a card and a plan.",
@@ -59,12 +56,30 @@ def describe(datasets: Path) -> Path:
     used = {key for card in cards for key in card["labels"]}
     try:
         code_keys = (HIRSHFELD_KEY, MULLIKEN_KEY)
-        text = template.render(
+        return template.render(
             cards=cards, labels=labels().values(), used=used, code_keys=code_keys
         )
     except UndefinedError as missing:
         raise _stale("NAME", str(missing)) from missing
-    return write_text(datasets / "README.md", text)
+
+
+def _generated(datasets: Path) -> list[Path]:
+    """Folders with a card and a plan."""
+    cards = sorted(datasets.glob("*/card.yaml"))
+    return [card.parent for card in cards if card.with_name("plan.extxyz").is_file()]
+
+
+def _card(folder: Path) -> dict[str, Any]:
+    """A card with what is added up from it: counts of each split, goals, error bars."""
+    card: dict[str, Any] = yaml.safe_load((folder / "card.yaml").read_text())
+    counts = card["counts"]["subsets"].values()
+    card["splits"] = {split: sum(count.get(split, 0) for count in counts) for split in SPLITS}
+    card.setdefault("goals", [])
+    try:
+        card["error_bars"] = error_bars(card)
+    except KeyError as missing:
+        raise _stale(folder.name, str(missing)) from missing
+    return card
 
 
 def _stale(system: str, missing: str) -> BenchError:

@@ -5,10 +5,12 @@ import pytest
 import yaml
 
 from bench.errors import BenchError
+from bench.paths import shipped
 from bench.reference.describe import (
     describe,
     draw_structure,
     error_bars,
+    page,
     telling_structure,
 )
 from bench.reference.store import Store
@@ -75,6 +77,11 @@ def test_spins_name_the_worst_structure_and_what_was_not_integrated():
     ((name, value),) = error_bars({"validation": {"integrated_spin": item}})
     assert name == "spin of 29 open shells, 5 by Mulliken spins alone"
     assert value == "within 1e-04 of 1 (si0108), S² [0.7507, 0.7535]"
+
+
+def test_the_page_that_is_kept_is_that_of_the_cards():
+    datasets = shipped("datasets")
+    assert (datasets / "README.md").read_text(encoding="utf-8") == page(datasets)
 
 
 def test_imported_systems_are_left_to_their_cards(tmp_path):

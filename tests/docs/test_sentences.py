@@ -1,0 +1,121 @@
+"""What pages say of the study is what its files say."""
+
+import json
+import re
+
+import pytest
+
+from bench.config.catalogue import axes
+from docs.hooks.sentences import claimed, measured, on_page_markdown
+from docs.hooks.study import STUDY, study
+from tests.docs.commands import ROOT
+
+METALS = ("pt_water", "al_water")
+
+
+def verdicts(model):
+    """Of the probes of the runs of a model: a dictionary for each run."""
+    files = sorted((STUDY / "runs").glob(f"*/{model}/*/probes.json"))
+    found = [json.loads(file.read_text())["probes"] for file in files]
+    return [{probe["probe"]: probe["verdict"] for probe in probes} for probes in found]
+
+
+def test_a_sentence_gets_numbers_in_its_format():
+    text = on_page_markdown("from {{ study pt_water scf_qeq,les forces_rmse .0f }} meV/Å")
+    low, high = (
+        measured("pt_water", "scf_qeq", "forces_rmse"),
+        measured("pt_water", "les", "forces_rmse"),
+    )
+    assert low < high and text == f"from {low:.0f} to {high:.0f} meV/Å"
+    assert on_page_markdown("{{ study pt_water les,les forces_rmse .0f }}") == f"{high:.0f}"
+
+
+def test_subsets_and_settings_are_told_apart():
+    test = measured("sio2_vacancy", "scf_qeq", "charge_difference_rmse")
+    assert measured("sio2_vacancy", "scf_qeq", "charge_difference_rmse/training") < test
+    default, other = (
+        measured("sio2_vacancy", f"scf_qeq{settings}", "score/validation")
+        for settings in ("", ":training.clip_gradient=100.0")
+    )
+    assert default < other
+
+
+def test_stars_are_the_mean_over_subsets():
+    each = [measured("pt_water", "scf_qeq", f"cooperativity/group={k}") for k in ("g75", "g94")]
+    assert measured("pt_water", "scf_qeq", "cooperativity/group=*") == pytest.approx(sum(each) / 2)
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("study pt_water scf_qeq forces_rsme .1f", "has no forces_rsme of scf_qeq on pt_water"),
+        ("study pt_water scf_qeq forces_rmse/nowhere .1f", "has no forces_rmse/nowhere"),
+        ("claim pt_water scf_qeq nothing .1f", "0 claims with nothing"),
+    ],
+)
+def test_a_number_that_does_not_exist_stops_the_build(asked, told):
+    with pytest.raises(ValueError, match=told):
+        on_page_markdown(f"{{{{ {asked} }}}}")
+
+
+def test_a_claim_with_two_numbers_wants_another_word():
+    with pytest.raises(ValueError, match="2 claims with Direct"):
+        claimed("pt_water", "scf_fixed_point, direct", "Direct")
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").rglob("*.md")), ids=lambda p: p.stem)
+def test_pages_ask_for_numbers_that_exist_and_type_none_of_the_study(page):
+    text = page.read_text(encoding="utf-8")
+    assert "{{ study" not in on_page_markdown(text) and "{{ claim" not in on_page_markdown(text)
+    if page.stem in ("study", "training"):
+        sentences = re.sub(r"\{\{.*?\}\}", "", text, flags=re.DOTALL)
+        assert re.findall(r"\d\.?\d* (?:m?eV|e Å|e\b|V\b|times)[^,\n]{0,20}", sentences) == []
+
+
+def test_the_study_has_one_seed_as_its_page_says():
+    assert "one seed" in (ROOT / "docs/study.md").read_text(encoding="utf-8")
+    assert set(study()["seeds"]) == {1}
+
+
+# Sentences of the README and of docs/study.md whose words, not digits, come from the study.
+
+
+@pytest.mark.parametrize("system", METALS)
+def test_a_learned_map_has_the_smallest_force_errors_on_metals(system):
+    errors = {name: measured(system, name, "forces_rmse") for name in axes()}
+    assert min(errors, key=errors.__getitem__) == "scf_fixed_point"
+
+
+@pytest.mark.parametrize("system", METALS)
+@pytest.mark.parametrize("model", ["fixed_charge", "local_charges", "split_charges"])
+def test_what_does_not_know_the_field_does_not_respond(system, model):
+    assert claimed(system, model, "polarises") == 0
+
+
+@pytest.mark.parametrize("system", METALS)
+def test_a_global_embedding_is_first_in_the_slope_of_the_dipole(system):
+    known = axes().keys() - {"short_range", "les"}
+    errors = {name: measured(system, name, "dipole_slope_rmse") for name in known}
+    assert min(errors, key=errors.__getitem__) == "global_embedding"
+
+
+def test_two_points_pass_every_probe():
+    passing = {
+        name
+        for name in axes()
+        if (runs := verdicts(name)) and all({*run.values()} == {"pass"} for run in runs)
+    }
+    assert passing == {"scf_response", "scf_levels"}
+
+
+@pytest.mark.parametrize("probe", ["zero field", "bystander", "dissociation", "chain"])
+def test_a_learned_map_breaks_what_probes_see(probe):
+    runs = verdicts("scf_fixed_point")
+    assert runs and all(run[probe] == "finding" for run in runs)
+
+
+def test_full_states_meet_charge_states_best():
+    known = axes().keys() - {"short_range", "les", "local_charges"}
+    errors = {n: measured("sio2_vacancy", n, "charge_difference_rmse") for n in known}
+    ranking = sorted(errors, key=errors.__getitem__)
+    assert ranking[:3] == ["scf_levels", "scf_fixed_point", "global_embedding"]
