@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 from ase import Atoms
 
 from bench.density.constants import COULOMB_CONSTANT
@@ -103,7 +104,11 @@ def build(store: Store) -> list[Atoms]:
     add_dielectric_constants(frames, about)
     set_aside(frames, about)
     write_frames(store.folder / _STRUCTURES, frames)
-    write_yaml(store.folder / "card.yaml", make_card(store, plan, frames, list(labels.values())))
+    card, path = make_card(store, plan, frames, list(labels.values())), store.folder / "card.yaml"
+    before = yaml.safe_load(path.read_text()) if path.is_file() else {}
+    if "learning_curves" in before and before["files"] == card["files"]:
+        card["learning_curves"] = before["learning_curves"]
+    write_yaml(path, card)
     return frames
 
 

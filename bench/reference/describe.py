@@ -12,25 +12,33 @@ from ase import Atoms
 from ase.data.colors import jmol_colors
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, UndefinedError
 
+from bench.config.schema import SystemConfig
+from bench.data.dataset import dataset_checksum
 from bench.errors import BenchError
 from bench.labels.keys import HIRSHFELD_KEY, MULLIKEN_KEY, SPLITS
 from bench.labels.quantities import labels
+from bench.reference.learning import learning_curves
 from bench.reference.store import Store
-from bench.storage import replacing, write_text
+from bench.runs.collection import Collection
+from bench.storage import replacing, write_text, write_yaml
 
 _VACANCY_COLOUR = (0.1, 0.8, 0.2)
 
 
-def describe(datasets: Path) -> Path:
+def describe(datasets: Path, runs: Collection | None = None) -> Path:
     """Write README.md and one picture per system.
 
     Args:
         datasets: the folder of all systems; those with a card and a plan are described, imported
             ones are not: their card says it all.
+        runs: of several training-set sizes; the cards' learning curves are made from them.
 
     Raises:
         BenchError: no system was generated here, or a card is older than this version.
     """
+    if runs is not None:
+        for folder in _generated(datasets):
+            _write_learning_curves(folder, runs)
     text = page(datasets)
     for path in _generated(datasets):
         draw_structure(telling_structure(Store(path).plan()), path / "structure.png")
@@ -72,14 +80,23 @@ def _generated(datasets: Path) -> list[Path]:
 def _card(folder: Path) -> dict[str, Any]:
     """A card with what is added up from it: counts of each split, goals, error bars."""
     card: dict[str, Any] = yaml.safe_load((folder / "card.yaml").read_text())
+    card = {"goals": [], "learning_curves": []} | card
     counts = card["counts"]["subsets"].values()
     card["splits"] = {split: sum(count.get(split, 0) for count in counts) for split in SPLITS}
-    card.setdefault("goals", [])
     try:
         card["error_bars"] = error_bars(card)
     except KeyError as missing:
         raise _stale(folder.name, str(missing)) from missing
     return card
+
+
+def _write_learning_curves(folder: Path, runs: Collection) -> None:
+    """Into the card, where a later build keeps them as long as the data stay."""
+    card = yaml.safe_load((folder / "card.yaml").read_text())
+    train = sum(counts.get("train", 0) for counts in card["counts"]["subsets"].values())
+    checksum = dataset_checksum(SystemConfig(name=folder.name, path=str(folder)))
+    card["learning_curves"] = learning_curves(runs, folder.name, checksum, train)
+    write_yaml(folder / "card.yaml", card)
 
 
 def _stale(system: str, missing: str) -> BenchError:
