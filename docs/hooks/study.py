@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from bench.report.claims import as_text
 from bench.report.groups import AXES, select
 from bench.report.leaderboard import boards_of, cells
 from bench.runs import validation
@@ -59,9 +58,25 @@ def table_of(path: Path) -> str:
 
 
 def claims_of(path: Path) -> str:
-    """What the study says of models, of ``bench table claims=true``."""
-    rows = pd.read_csv(path, dtype={"unit": str, "n": str})
-    return as_text(rows, "markdown", [])
+    """What the study says of models, of ``bench table claims=true``: a table for each claim."""
+    rows = pd.read_csv(path, dtype=str).fillna("")
+    parts = []
+    for (claim, quantity, unit), said in rows.groupby(["claim", "quantity", "unit"], sort=False):
+        values = {(row["model"], row["system"]): _interval(row) for _, row in said.iterrows()}
+        systems = list(dict.fromkeys(said["system"]))
+        lines = [
+            [f"`{model}`", *(values.get((model, system), "–") for system in systems)]
+            for model in dict.fromkeys(said["model"])
+        ]
+        shown = quantity if unit == "1" else f"{quantity} [{unit}]"
+        parts += [f"**{claim}**: {shown}; `{said['command'].iloc[0]}`"]
+        parts += [table(["", *systems], lines, numbers=True)]
+    return "\n\n".join(parts)
+
+
+def _interval(row: pd.Series) -> str:
+    ends = f" ({row['low']} to {row['high']})" if row["low"] else ""
+    return f"{row['value']}{ends}"
 
 
 def validation_of(path: Path) -> str:
@@ -122,5 +137,6 @@ def results_of(model: str, numbers: pd.DataFrame) -> str:
     for k, (name, unit) in enumerate(metrics):
         texts = [cells(column.iloc[k : k + 1])[0].text for column in by_metric]
         lines.append([f"`{name}` [{unit}]", *texts])
-    told = "Mean ± standard deviation over seeds (their number); [metrics](../metrics.md)."
+    seeds = "Mean ± standard deviation over seeds (their number)"
+    told = f"{seeds if rows['seeds'].max() > 1 else 'One seed'}; [metrics](../metrics.md)."
     return f"## Results\n\n{table(heading, lines, numbers=True)}\n\n{told}"

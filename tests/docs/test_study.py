@@ -86,6 +86,29 @@ def test_a_page_without_study_keeps_nothing_of_what_it_asked_for(monkeypatch, tm
     assert study.on_page_markdown("A.\n\n<!-- results: les -->\n") == "A.\n\n\n"
 
 
+def test_a_claim_is_a_table_of_models_by_system(tmp_path):
+    (tmp_path / "claims.csv").write_text(
+        "claim,quantity,unit,system,model,value,low,high,command\n"
+        "Les errs,RMSE,eV,al_water,les,0.3,0.1,0.4,bench table\n"
+        "Les errs,RMSE,eV,pt_water,scf_qeq,1.70,,,bench table\n"
+        "All err,ratio,1,pt_water,les,2,,,bench figures\n"
+    )
+    assert study.claims_of(tmp_path / "claims.csv").splitlines() == [
+        "**Les errs**: RMSE [eV]; `bench table`",
+        "",
+        "|  | al_water | pt_water |",
+        "| --- | ---: | ---: |",
+        "| `les` | 0.3 (0.1 to 0.4) | – |",
+        "| `scf_qeq` | – | 1.70 |",
+        "",
+        "**All err**: ratio; `bench figures`",
+        "",
+        "|  | pt_water |",
+        "| --- | ---: |",
+        "| `les` | 2 |",
+    ]
+
+
 def test_a_table_is_shown_as_it_is_in_its_file(tmp_path):
     (tmp_path / "choices.csv").write_text("rate,forces [meV/Å]\n0.02,119\n0.01,\n")
     shown = study.table_of(tmp_path / "choices.csv")
