@@ -6,6 +6,7 @@ option that is a text takes what was typed as it is.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, TypeVar, cast, get_origin, get_type_hints
@@ -19,6 +20,7 @@ from bench.errors import BenchError, nearest
 from bench.verbs import HELP
 
 Options = TypeVar("Options")
+_EQUALS = re.compile(r"[^\s'\"()\[\]{}]*=[^\s'\"()\[\]{}]*")  # neither quotes nor brackets
 
 
 def call(
@@ -124,6 +126,8 @@ def _value(kind: Any, text: str, word: str) -> Any:
     """What was typed for an option, of which a list may be written ``a,b`` or ``[a,b]``."""
     if kind is str:
         return text
+    if get_origin(kind) is list and _EQUALS.fullmatch(text):  # charge=*, which the grammar refuses
+        return text.split(",")
     value = _read(word)
     return [value] if get_origin(kind) is list and not isinstance(value, list) else value
 

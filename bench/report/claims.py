@@ -10,6 +10,7 @@ import pandas as pd
 
 from bench.evaluate.bootstrap import mean_interval
 from bench.evaluate.registry import CHARGE_DIFFERENCE, DIPOLE_SLOPE
+from bench.report.digits import digits
 from bench.report.paper.field_response import series_by_kind
 from bench.report.paper.scene import Scene, over_seeds, scenes
 from bench.report.paper.training_modes import modes
@@ -160,7 +161,7 @@ def as_text(table: pd.DataFrame, kind: str, places: Sequence[str]) -> str:
 def _three(value: float) -> str:
     if not np.isfinite(value):
         return ""
-    return "0" if abs(value) < TINY else f"{value:.3g}"
+    return "0" if abs(value) < TINY else digits(value)
 
 
 TABLE = "bench table RUNS metrics="

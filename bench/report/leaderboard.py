@@ -13,11 +13,12 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
+from bench.report.digits import digits
 from bench.report.groups import select, summarise
 from bench.runs.collection import Collection
 from bench.runs.validation import SEEN
 
-NOT_THERE = "–"
+NOT_THERE, COUNTS = "–", "n"
 
 
 @dataclass(frozen=True)
@@ -38,14 +39,16 @@ class Leaderboard:
     """The table of one system.
 
     Attributes:
-        title: system and how many structures the numbers stand on.
+        title: system and what a cell holds.
         heading: what a row is, then metrics with subset and unit.
         rows: label and cells.
+        counts: of each column, on how many structures, series, pairs or triples its numbers stand.
     """
 
     title: str
     heading: list[str]
     rows: list[tuple[str, list[Cell]]]
+    counts: list[str]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """A table for a terminal, aligned lines for a file or a pipe."""
@@ -57,12 +60,14 @@ class Leaderboard:
             table.add_column(heading, justify="right" if number else "left")
         for label, cells in self.rows:
             table.add_row(label, *(Text(c.text, style="bold" if c.best else "") for c in cells))
+        table.add_row(COUNTS, *self.counts, style="dim")
         yield table
 
     def plain(self) -> str:
         """Aligned text; the best are starred."""
         lines = [self.heading]
         lines += [[name, *(c.text + ("*" if c.best else "") for c in cs)] for name, cs in self.rows]
+        lines += [[COUNTS, *self.counts]]
         widths = [max(map(len, column)) for column in zip(*lines)]
         first, *others = widths
         body = [
@@ -75,7 +80,8 @@ class Leaderboard:
         """A table of Markdown; the best are bold."""
         bold = [[name, *(_bold(cell, "**") for cell in cells)] for name, cells in self.rows]
         rule = ["---", *(["---:"] * (len(self.heading) - 1))]
-        lines = ["| " + " | ".join(line) + " |" for line in [self.heading, rule, *bold]]
+        last = [f"*{COUNTS}*", *self.counts]
+        lines = ["| " + " | ".join(line) + " |" for line in [self.heading, rule, *bold, last]]
         return "\n".join([f"**{self.title}**", "", *lines, ""])
 
     def latex(self) -> str:
@@ -86,6 +92,7 @@ class Leaderboard:
             texts = [_tex(c.text) for c in cells]
             marked = [rf"\textbf{{{t}}}" if c.best else t for t, c in zip(texts, cells)]
             lines.append(" & ".join([_tex(name), *marked]) + r" \\")
+        lines += [r"\midrule", " & ".join(["$n$", *map(_tex, self.counts)]) + r" \\"]
         return "\n".join([f"% {self.title}", *lines, r"\bottomrule", r"\end{tabular}", ""])
 
 
@@ -115,20 +122,22 @@ def _leaderboard(system: str, rows: pd.DataFrame) -> Leaderboard:
     rows = rows.assign(label=[_label(row, varying) for row in rows.to_dict("records")])
     columns = list(dict.fromkeys(zip(rows["name"], rows["subset"], rows["unit"])))
     labels = sorted(rows["label"].unique())
-    table = []
+    table, counts = [], []
     for name, subset, _ in columns:
         column = rows[(rows["name"] == name) & (rows["subset"] == subset)]
         table.append(cells(column.set_index("label").reindex(labels)))
+        counts.append("–".join(f"{n:.0f}" for n in sorted({column["n"].min(), column["n"].max()})))
     several = len({subset for _, subset, _ in columns}) > 1
     heading = [
         f"{name}{f' {subset}' if several else ''} [{unit or '1'}]" for name, subset, unit in columns
     ]
-    tests = rows["n"][~rows["subset"].isin(SEEN)].max()
-    structures = "validation structures" if pd.isna(tests) else f"{int(tests)} test structures"
+    split = "validation" if rows["subset"].isin(SEEN).all() else "test"
     return Leaderboard(
-        f"{system}: mean ± standard deviation (seeds), {structures}",
+        f"{system}, {split} structures: mean ± standard deviation (seeds); "
+        f"{COUNTS}: structures, series or pairs behind a number",
         ["model", *heading],
         [(label, [column[k] for column in table]) for k, label in enumerate(labels)],
+        counts,
     )
 
 
@@ -160,14 +169,8 @@ def _number(row: Mapping[Hashable, Any]) -> str:
     if not np.isfinite(mean):
         return NOT_THERE
     if not np.isfinite(std):
-        return _digits(mean, 3)
-    return f"{_digits(mean, 3)} ± {_digits(std, 1)} ({seeds:.0f})"
-
-
-def _digits(value: float, digits: int) -> str:
-    """So many digits, and no exponent where those before the point are enough."""
-    text = f"{value:.{digits}g}"
-    return f"{value:.0f}" if "e+" in text and abs(value) < 1e5 else text
+        return digits(mean)
+    return f"{digits(mean)} ± {digits(std, 1)} ({seeds:.0f})"
 
 
 def _bold(cell: Cell, mark: str) -> str:

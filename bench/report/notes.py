@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from bench.evaluate.registry import (
     ACCURACY,
+    ACCURACY_AT_REFERENCE,
     CHARGE_STATES,
     CHARGE_VALUES,
     FIELD_RESPONSE,
@@ -24,7 +25,10 @@ MOST_INDICES = 20
 SHORT_NAMES = {
     **{
         name: family.name.replace("_", " ")
-        for family in (*ACCURACY.values(), *FIELD_RESPONSE, *CHARGE_STATES, *RELAXED)
+        for family in (
+            *(*ACCURACY.values(), *ACCURACY_AT_REFERENCE.values()),
+            *(*FIELD_RESPONSE, *CHARGE_STATES, *RELAXED),
+        )
         for name in family.names
     },
     **{
@@ -113,8 +117,13 @@ def _solve_parts(metrics: MetricsFile) -> list[str]:
     return [text.format(*found[name]) for name, text in texts.items() if name in found]
 
 
-def absences(metrics: MetricsFile) -> list[str]:
-    """One line per reason, the quantities by name: ``absent: dipole, charges: not predicted``."""
+def absences(metrics: MetricsFile, *, most: int | None = None) -> list[str]:
+    """One line per reason, the quantities by name: ``absent: dipole, charges: not predicted``.
+
+    Args:
+        metrics: of a run.
+        most: quantities on a line, of which the others are counted; None: all.
+    """
     by_reason: dict[str, dict[str, dict[str, None]]] = defaultdict(lambda: defaultdict(dict))
     for key, reason in metrics["absent"].items():
         name, _, subset = key.partition("[")
@@ -122,8 +131,10 @@ def absences(metrics: MetricsFile) -> list[str]:
         by_reason[reason][short][subset.rstrip("]")] = None
     lines = []
     for reason, names in by_reason.items():
-        shown = ", ".join(_of(name, list(subsets)) for name, subsets in names.items())
-        lines.append(f"absent: {shown}: {reason}")
+        named = [_of(name, list(subsets)) for name, subsets in names.items()]
+        more = len(named[most:]) if most else 0
+        others = f" and {more} more, see metrics.json" if more else ""
+        lines.append(f"absent: {', '.join(named[:most])}{others}: {reason}")
     return lines
 
 

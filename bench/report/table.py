@@ -22,18 +22,18 @@ from bench.evaluate.registry import (
     VACANCY_CHARGE,
     Family,
 )
+from bench.report.digits import digits
 from bench.report.notes import absences, response_lines, solve_lines, warnings
 from bench.runs.folder import RunFolder
 from bench.runs.records import MetricsFile, RecordDict
 
 HEADINGS = ("", "unit", "MAE", "RMSE", "95 % of RMSE", "of mean", "n")
-CAPTION = (
-    "of mean: RMSE of the training mean; n: structures, series, pairs or triples\n"
-    "beyond: in fields that training has not seen"
-)
+CAPTION = "of mean: RMSE of the training mean; n: structures, series, pairs or triples"
+BEYOND_CAPTION = "beyond: in fields that training has not seen"
 OVERALL = "all {} structures"
 SPLITS = {"train": "training", "valid": "validation"}  # of which a run is told; else its tests
 BY_CHARGE = (CHARGE_DIFFERENCE, CHARGE_SPREAD, CHARGE_CURVATURE, VACANCY_CHARGE)
+MOST_ABSENT = 4  # names on a line; metrics.json has them all
 IN_SUBSETS = ("energy", "forces", "dipole", "charges")  # the run's metrics have the others
 
 
@@ -75,8 +75,7 @@ class MetricsTable:
             return
         yield from (Text(line, style="bold red") for line in self.warnings)
         yield self._table()
-        yield Text(CAPTION, style="dim")
-        yield from (Text(line, style="dim") for line in self.notes)
+        yield from (Text(line, style="dim") for line in [*self.captions, *self.notes])
 
     def lines(self) -> list[str]:
         """The whole as plain text."""
@@ -85,7 +84,13 @@ class MetricsTable:
         body = [_aligned(HEADINGS, widths)]
         for section in self.sections:
             body += [section.title, *(_aligned(row.cells, widths) for row in section.rows)]
-        return [*self.warnings, self.title, *body, CAPTION, *self.notes]
+        return [*self.warnings, self.title, *body, *self.captions, *self.notes]
+
+    @property
+    def captions(self) -> list[str]:
+        """What the words of the table mean, of those that are in it."""
+        labels = [row.cells[0] for section in self.sections for row in section.rows]
+        return [CAPTION, *([BEYOND_CAPTION] if any("beyond" in text for text in labels) else [])]
 
     def _table(self) -> Table:
         table = Table(
@@ -131,7 +136,11 @@ def tabulate(metrics: MetricsFile) -> MetricsTable:
         title=", ".join([*named, *details]),
         warnings=warnings(metrics),
         sections=[section for section in _sections(metrics["metrics"], split) if section.rows],
-        notes=[*solve_lines(metrics), *response_lines(metrics), *absences(metrics)],
+        notes=[
+            *solve_lines(metrics),
+            *response_lines(metrics),
+            *absences(metrics, most=MOST_ABSENT),
+        ],
     )
 
 
@@ -182,15 +191,15 @@ def _row(family: Family, subset: str, by_key: dict[tuple[str, str], RecordDict])
     rmse = by_key[f"{family.name}_rmse", subset]
     mae = by_key[f"{family.name}_mae", subset]
     mean = by_key.get((f"{family.name}_rmse_of_mean", subset))
-    interval = "–".join(f"{end:.3g}" for end in rmse["ci95"]) if rmse["ci95"] else "–"
+    interval = "–".join(map(digits, rmse["ci95"])) if rmse["ci95"] else "–"
     return Row(
         (
             f"  {_label(family, subset)}",
             rmse["unit"],
-            f"{mae['value']:.3g}",
-            f"{rmse['value']:.3g}",
+            digits(mae["value"]),
+            digits(rmse["value"]),
             interval,
-            f"{mean['value']:.3g}" if mean else "–",
+            digits(mean["value"]) if mean else "–",
             str(rmse["n"]),
         )
     )

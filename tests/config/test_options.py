@@ -31,6 +31,7 @@ class Verb:
     out: str = key("", "file")
     sizes: list[int] = key([54], "of the slabs", "atoms", above=0)
     parts: list[str] = key([], "of the thing", choices=("lid", "box"), optional=True)
+    subsets: list[str] = key(["all"], "names or patterns")
     map: dict[str, str] = key({}, "the file's names")
 
 
@@ -55,6 +56,9 @@ def read(*words):
         (["sizes=24,54"], "sizes", [24, 54]),
         (["sizes=[24,54]"], "sizes", [24, 54]),
         (["parts=lid,box"], "parts", ["lid", "box"]),
+        (["subsets=charge=*"], "subsets", ["charge=*"]),
+        (["subsets=all,charge=+1"], "subsets", ["all", "charge=+1"]),
+        (["subsets=['charge=0,+1']"], "subsets", ["charge=0,+1"]),
         (["map.energy=E total", "map.q="], "map", {"energy": "E total", "q": ""}),
     ],
 )

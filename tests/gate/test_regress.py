@@ -61,11 +61,22 @@ def test_baselines_are_measured_and_then_met(folder, capsys):
     assert "scf_qeq" in said and said.endswith("verdict: nothing is worse\n")
 
 
-def test_what_got_worse_is_shown_and_an_exit_code(folder, capsys):
-    error, place = folder
+@pytest.fixture
+def changed(folder, capsys):
+    """Baselines with an error of 30.0 for ``polar``, which is then trained to another one."""
+    error, _ = folder
     main(["regress", "update=true"])
-    error["polar"] = 30.1
     capsys.readouterr()
+
+    def train(*, to):
+        error["polar"] = to
+
+    return train
+
+
+def test_what_got_worse_is_shown_and_an_exit_code(folder, changed, capsys):
+    _, place = folder
+    changed(to=30.1)
     assert main(["regress", "cost=false"]) == 1
     said = capsys.readouterr().out
     assert "forces_rmse" in said and said.endswith("verdict: worse\n")
@@ -80,12 +91,9 @@ def test_what_got_worse_is_shown_and_an_exit_code(folder, capsys):
     ]  # fmt: skip
 
 
-def test_what_got_better_fails_nothing_and_is_told(folder, capsys):
+def test_what_got_better_fails_nothing_and_is_told(changed, capsys):
     """A mistake may make a short training better: somebody has to say that it is meant."""
-    error, _ = folder
-    main(["regress", "update=true"])
-    error["polar"] = 29.9
-    capsys.readouterr()
+    changed(to=29.9)
     assert main(["regress", "cost=false"]) == 0
     said = capsys.readouterr().out
     assert "\n+  b       forces_rmse" in said

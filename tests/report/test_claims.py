@@ -114,4 +114,4 @@ def test_one_series_of_one_seed_has_no_interval(tmp_path):
     assert row["value"] == pytest.approx(2.5) and row["n"] == 1
     assert math.isnan(row["low"]) and math.isnan(row["high"]) and math.isnan(row["std"])
     text = as_text(claims(collect([tmp_path])), "markdown", ["runs"])
-    assert "| polar | 2.5 | 1 | 1 |" in text
+    assert "| polar | 2.50 | 1 | 1 |" in text

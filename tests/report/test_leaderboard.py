@@ -10,7 +10,7 @@ from bench.report.status import age, status_lines
 from bench.runs.collection import collect
 from bench.runs.folder import Status
 from tests.report.test_groups import runs
-from tests.runs.test_collection import write_run
+from tests.runs.test_collection import RMSE, write_run
 
 
 def board(place, **models):
@@ -37,6 +37,19 @@ def test_a_model_without_the_number_has_a_dash(tmp_path):
     row = {label: [cell.text for cell in cells] for label, cells in found.rows}
     assert row == {"polar": ["–", "20"], "short_range": ["30", "–"]}
     assert found.heading[0] == "model" and found.heading[1].startswith("forces_rmse")
+
+
+def test_every_column_says_how_much_it_stands_on(tmp_path):
+    """Structures of an error, solves and series are counted apart, of models together."""
+    for model, n in {"polar": 9, "les": 7}.items():
+        records = [{**RMSE, "n": 43}, {**RMSE, "name": "dipole_slope_rmse", "n": n}]
+        write_run(tmp_path, model, f"model={model}", records=records)
+    (found,) = leaderboards(collect([tmp_path]))
+    assert found.counts == ["43", "7–9"]
+    assert found.title.startswith("pt_water, test structures: mean")
+    assert found.plain().splitlines()[-1].split() == ["n", *found.counts]
+    assert found.markdown().splitlines()[-1] == "| *n* | 43 | 7–9 |"
+    assert r"$n$ & 43 & 7--9 \\" in found.latex().splitlines()
 
 
 def test_settings_are_in_the_label_where_they_differ(tmp_path):

@@ -101,15 +101,21 @@ def test_absences_share_a_line_by_reason_and_keep_their_subsets():
         "charges_mae[bulk]": "not predicted",
         "atomic_dipoles_rmse": "l_max = 0",
         "charge_spread_mae[charge=0,+1,+2]": "not converged",
+        "energy_at_reference_mae": "no mode",
+        "energy_at_reference_rmse": "no mode",
         "made_up_metric": "not predicted",
         "made_up_metric[bulk]": "not predicted",
         "screening_ratio[group=a]": "no metal",
         "screening_ratio_reference[group=b]": "no metal",
         "screening_ratio[group=c]": "no metal",
     }
+    (first, *_) = absences(metrics(absent=absent), most=1)
+    assert first == "absent: dipole and 2 more, see metrics.json: not predicted"
+    assert absences(metrics(absent=absent), most=3) == absences(metrics(absent=absent))
     assert absences(metrics(absent=absent)) == [
         "absent: dipole, charges of bulk, made up metric: not predicted",
         "absent: atomic dipoles: l_max = 0",
         "absent: charge spread of charge=0,+1,+2: not converged",
+        "absent: energy at reference: no mode",
         "absent: screening ratio of group=a and 2 others: no metal",
     ]

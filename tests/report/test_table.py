@@ -5,7 +5,7 @@ import pytest
 from rich.console import Console
 
 from bench.evaluate.record import record
-from bench.report.table import metrics_table, tabulate
+from bench.report.table import BEYOND_CAPTION, metrics_table, tabulate
 from bench.runs.folder import RunFolder
 from bench.runs.records import MetricsFile
 
@@ -38,7 +38,7 @@ def test_a_row_holds_errors_interval_and_the_means_error() -> None:
     (section,) = table.sections
     assert section.title == "all test structures"
     assert [row.cells for row in section.rows] == [
-        ("  forces", "meV/Å", "61", "80", "40–160", "1.23e+03", "4")
+        ("  forces", "meV/Å", "61", "80", "40–160", "1230", "4")
     ]
     assert table.title == "pt_water, scf_qeq, preset quick, seed 0"
 
@@ -66,8 +66,11 @@ def test_charge_states_name_their_charges_and_do_not_repeat_themselves() -> None
 def test_dipoles_beyond_the_training_fields_have_a_row_of_their_own() -> None:
     kinds = ("all", "beyond_training_fields")
     records = [r for s in kinds for r in errors("induced_dipole", 0.1, 0.2, 3.0, subset=s)]
-    (section,) = tabulate(metrics(*records)).sections
+    table = tabulate(metrics(*records))
+    (section,) = table.sections
     assert [row.cells[0].strip() for row in section.rows] == ["induced dipole", "dipole beyond"]
+    assert BEYOND_CAPTION in table.lines()
+    assert BEYOND_CAPTION not in tabulate(metrics(*errors("forces", 1.0, 2.0, 3.0))).lines()
 
 
 UNITS = ("meV/atom", "meV/Å", "e Å", "e", "eV", "V", "e Å²/V", "e Å/V", "me/(VÅ²)", "V/(V/Å)", "1")
@@ -115,7 +118,10 @@ def test_nothing_is_cut_off_without_soft_wrapping(spoilt_run) -> None:
 def test_reasons_of_absence_are_told_once_each(slab_run) -> None:
     text = printed(slab_run, terminal=False)
     (line,) = (x for x in text.splitlines() if "no geometry with several total charges" in x)
-    assert line.startswith("absent: charge difference, charge spread, charge curvature, ")
+    assert line == (
+        "absent: charge difference, charge spread, charge curvature, charge forces and 4 more, see "
+        "metrics.json: no geometry with several total charges in the test set"
+    )
 
 
 def test_warns_of_what_is_in_no_error(spoilt_run) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from bench.config.catalogue import axes as catalogued
+from bench.report.digits import digits
 from bench.report.groups import AXES, settings, shared, summarise
 from bench.report.leaderboard import NOT_THERE, cells
 from bench.report.paper.cost import COST_RATIO, CPU_SECONDS, PARAMETERS, with_costs
@@ -253,7 +254,7 @@ def _cell(row: Mapping[Any, Any], column: Column, best: bool) -> Cell:
 
 def number(value: float) -> str:
     """Three digits, without an exponent where that is readable."""
-    return f"{value:,.0f}" if 1000 <= abs(value) < 1e7 else f"{value:.3g}"
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e7 else digits(value)
 
 
 def _row(

@@ -13,6 +13,7 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
+from bench.report.digits import digits
 from bench.report.drawing import NoData
 from bench.report.paper.points import BLACK
 from bench.report.paper.scene import Scene
@@ -116,7 +117,7 @@ def draw_rows(axes: Axes, scene: Scene, labels: Sequence[str], shown: Panel) -> 
     axes.set_yticks(range(len(labels)), labels)
     axes.set_ylim(len(labels) - 0.5, -0.5)
     axes.grid(axis="y", visible=False)
-    value = f"{shown.reference:.3g}".replace("-", "−")
+    value = digits(shown.reference).replace("-", "−")
     line = f"\nline: {shown.named} {value}" if np.isfinite(shown.reference) else ""
     axes.set(title=f"{shown.title}{line}", xlabel=shown.axis)
     _scale(axes, values["mean"].to_numpy(dtype=float), shown)
