@@ -23,7 +23,9 @@ class Compare:
     """
 
     runs: list[str] = key(
-        MISSING, "two folders: of a run, or of several seeds of it", positional=True
+        MISSING,
+        "two folders: a run, its seeds, or many models, each with its like",
+        positional=True,
     )
     metrics: list[str] = key([], "names or patterns such as *_rmse; the headline", optional=True)
     subsets: list[str] = key(["all"], "of the test set, names or patterns such as charge=*")

@@ -48,9 +48,12 @@ def run(options: Reproduce) -> int:
     """A line for each run as it is done, those of numbers that differ, and how many ended how."""
     from bench.gate.reproduce import Outcome, Reproduction, again
 
+    asked = _asked(options)
+    if isinstance(asked, list) and len(asked) > 1:
+        print(_announced(asked), flush=True)
     count: Counter[Outcome] = Counter()
     with TemporaryDirectory() as place:
-        for number, one in enumerate(_asked(options)):
+        for number, one in enumerate(asked):
             found = (
                 one
                 if isinstance(one, Reproduction)
@@ -68,6 +71,15 @@ def run(options: Reproduce) -> int:
     if count[Outcome.differs] or count[Outcome.missing]:
         return 1
     return 3 if count[Outcome.stale] else 0
+
+
+def _announced(folders: Sequence[RunFolder]) -> str:
+    """How many runs there are, and what they have cost, before hours are spent on them."""
+    from bench.runs.collection import collect
+
+    minutes = collect(folder.path for folder in folders).runs["cpu_seconds"].sum() / 60
+    told = f"some {max(minutes, 1):.0f} min of CPU time when they were trained"
+    return f"{len(folders)} runs, {told}; what is stale is not computed unless anyway=true"
 
 
 def _asked(options: Reproduce) -> Iterable[RunFolder | Reproduction]:

@@ -16,6 +16,8 @@ from bench.config.study import sweeps
 from bench.data.dataset import dataset_checksum
 from bench.errors import BenchError, RunFailed, nearest
 from bench.models.registry import completed
+from bench.report.drawing import NoData
+from bench.report.paper.draw import drawing
 from bench.report.paper.registry import FIGURES
 from bench.report.paper.scene import none_found, scenes
 from bench.runner import compute
@@ -103,17 +105,27 @@ def differing(
 
 
 def of_figure(name: str, places: Sequence[str]) -> list[RunFolder]:
-    """The runs that a figure stands on.
+    """The runs that a figure stands on: those of the experiments that are in it.
 
     Raises:
-        BenchError: there is no such figure, or no finished run.
+        BenchError: there is no such figure, or no finished run, or none that allows it.
     """
     if name not in FIGURES:
         raise BenchError(f"figure={name} does not exist.", nearest(name, FIGURES))
     found = scenes(collect(map(Path, places)))
     if not found:
         raise none_found(list(places))
-    return [RunFolder(Path(str(run))) for scene in found for run in scene.runs.index]
+    drawn, reasons = [], []
+    for scene in found:
+        try:
+            labels = drawing(scene, name).labels or list(scene.points)
+        except NoData as nothing:
+            reasons.append(f"{scene.place}: {nothing}")
+            continue
+        drawn += [folder for label in labels for folder in scene.folders(label)]
+    if not drawn:
+        raise BenchError(f"No run allows {name}.", "; ".join(reasons))
+    return drawn
 
 
 def of_study(name: str, places: Sequence[str]) -> Iterator[RunFolder | Reproduction]:

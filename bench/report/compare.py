@@ -16,6 +16,7 @@ from bench.runs.collection import Collection
 
 Array = NDArray[np.float64]
 NUMBER = ["name", "subset", "unit", "better"]
+EXPERIMENT = ["model", "preset", "changed"]  # what but system and seed tells two runs apart
 # A change of rounding is none, whatever the seeds say: relative, of double precision.
 ROUNDING = 1e-9
 
@@ -35,10 +36,12 @@ class Comparison:
     Attributes:
         verdict: as an exit code.
         reason: why they cannot be compared; empty where they can.
-        settings: configuration keys with their values in either, where they differ.
-        rows: every number that was asked for and both have: ``system``, name, subset, unit, better,
-            ``before``, ``after``, ``noise`` (``noise_of``), ``change`` (after − before) and
-            ``verdict``: better, worse, changed, same, or unknown where nothing tells the noise.
+        settings: configuration keys with their values in either, where they differ, and which
+            experiments one side alone has.
+        rows: every number that was asked for and both have: ``system`` (with the experiment, where
+            a side has several), name, subset, unit, better, ``before``, ``after``, ``noise``
+            (``noise_of``), ``change`` (after − before) and ``verdict``: better, worse, changed,
+            same, or unknown where nothing tells the noise.
         lost: names [subset] that the first has and the second has not.
     """
 
@@ -64,19 +67,22 @@ def compare(
     """Judge the numbers of ``after`` by those of ``before``.
 
     Args:
-        before: runs of one experiment per system; several seeds tell the noise.
+        before: runs, of which several seeds tell the noise.  One experiment per system on either
+            side is compared whatever its settings; of several each with its like.
         after: the same.
         metrics: names or patterns such as ``*_rmse``; the headline unless given.
         subsets: names or patterns; the more numbers are judged, the more each has to change, so
             that one of them fails by chance in one of twenty comparisons, however many there are.
     """
+    keys = pairing(before.done, after.done)
     first, second = (
-        select(summarise(runs), metrics=metrics, subsets=subsets) for runs in (before, after)
+        _named(select(summarise(runs), metrics=metrics, subsets=subsets), keys)
+        for runs in (before, after)
     )
-    settings = differing_settings(before.done, after.done)
-    reason = incomparable(before.done, after.done)
+    settings = differing_settings(before.done, after.done, keys)
+    reason = incomparable(before.done, after.done, keys)
     rows = judge(paired(first, second))
-    lost = [] if reason else _lost(first, second)
+    lost = [] if reason else [*_lost(first, second), *_gone(first, second, after, keys)]
     verdict = Verdict.same
     if reason:
         verdict = Verdict.incomparable
@@ -85,8 +91,46 @@ def compare(
     return Comparison(verdict, reason, settings, rows, lost)
 
 
-def incomparable(before: pd.DataFrame, after: pd.DataFrame) -> str:
-    """Why numbers of these finished runs say nothing about each other; empty where they do."""
+def pairing(before: pd.DataFrame, after: pd.DataFrame) -> list[str]:
+    """The fewest of ``EXPERIMENT`` by which either side has one experiment per system.
+
+    So a change of what all have, such as a default, is compared model by model.
+    """
+
+    def alone(runs: pd.DataFrame, keys: list[str]) -> bool:
+        kinds = runs[["system", *EXPERIMENT]].drop_duplicates()
+        return not kinds.duplicated(["system", *keys]).any()
+
+    candidates = [EXPERIMENT[:number] for number in range(len(EXPERIMENT))]
+    fit = (keys for keys in candidates if alone(before, keys) and alone(after, keys))
+    return next(fit, EXPERIMENT)
+
+
+def _named(rows: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
+    """The experiment beside the system, where there are several."""
+    words = rows[["system", *keys]].fillna("")
+    texts = [" ".join(filter(None, row)) for row in words.itertuples(index=False, name=None)]
+    return rows.assign(system=pd.Series(texts, index=rows.index, dtype="object"))
+
+
+def _gone(
+    first: pd.DataFrame, second: pd.DataFrame, after: Collection, keys: Sequence[str]
+) -> list[str]:
+    """Experiments whose numbers the first has, and which have failed in the second."""
+    others = _named(after.runs.loc[after.runs.index.difference(after.done.index)], keys)
+    statuses = dict(zip(others["system"], others["status"]))
+    gone = sorted({*first["system"]} - {*second["system"]})
+    return [f"all numbers of {name}: {statuses[name]}" for name in gone if name in statuses]
+
+
+def incomparable(before: pd.DataFrame, after: pd.DataFrame, keys: Sequence[str] = ()) -> str:
+    """Why numbers of these finished runs say nothing about each other; empty where they do.
+
+    Args:
+        before: finished runs.
+        after: the same.
+        keys: of ``pairing``.
+    """
     for runs, which in ((before, "first"), (after, "second")):
         if runs.empty:
             return f"the {which} holds no finished run"
@@ -94,8 +138,6 @@ def incomparable(before: pd.DataFrame, after: pd.DataFrame) -> str:
         several = [str(system) for system, number in versions.items() if number > 1]
         if several:
             return f"the {which} mixes versions of the data of {', '.join(several)}"
-        if runs.groupby("system")[["model", "preset", "changed"]].nunique().max().max() > 1:
-            return f"the {which} holds different experiments of one system; choose one"
     systems = set(before["system"]) & set(after["system"])
     if not systems:
         return (
@@ -108,13 +150,29 @@ def incomparable(before: pd.DataFrame, after: pd.DataFrame) -> str:
         )
         if one != other:
             return f"the data of {system} differ ({one[:10]} and {other[:10]}), and so do the tests"
+    names = [set(_named(runs, keys)["system"]) for runs in (before, after)]
+    if not set.intersection(*names):
+        one, other = (", ".join(sorted(found)) for found in names)
+        return f"no experiment in common: {one} and {other}; two models are compared one by one"
     return ""
 
 
-def differing_settings(before: pd.DataFrame, after: pd.DataFrame) -> dict[str, tuple[str, str]]:
-    """Columns of the tables of runs whose values differ, seeds included."""
-    told = ("model", "preset", "changed", "seed", "code_version", "device")
+def differing_settings(
+    before: pd.DataFrame, after: pd.DataFrame, keys: Sequence[str] = ()
+) -> dict[str, tuple[str, str]]:
+    """Columns of the tables of runs whose values differ, seeds included, but for the ``keys`` by
+    which experiments are paired; of these, which ones one side alone has.
+    """
+    told = [
+        column for column in (*EXPERIMENT, "seed", "code_version", "device") if column not in keys
+    ]
     found = {}
+    names = [set(_named(runs, keys)["system"]) for runs in (before, after)]
+    if keys and names[0] != names[1]:
+        first, second = (
+            ", ".join(sorted(mine - theirs)) or "none" for mine, theirs in (names, names[::-1])
+        )
+        found["in one alone"] = (first, second)
     for column in told:
         one, other = (
             ", ".join(sorted({str(value) or "none" for value in runs[column].dropna()}))

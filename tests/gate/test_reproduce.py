@@ -79,6 +79,26 @@ def test_a_figure_stands_on_its_runs(kept, capsys):
     assert "design_space" in capsys.readouterr().err
 
 
+def test_only_what_is_in_the_figure_is_computed_again(kept, capsys):
+    """One system's runs allow the figure, the other's do not; how long they took is said first."""
+    allowed = []
+    for system in ("sio2_vacancy", "al_water"):
+        for seed in (0, 1):
+            words = ("model=les", "preset=smoke", f"system={system}", f"seed={seed}")
+            folder = write_run(Path("results/study"), f"{system}{seed}", *words)
+            if system == "sio2_vacancy":
+                records = [{**RMSE, "name": "charge_difference_rmse", "unit": "eV"}]
+                folder.write_metrics({**folder.read_metrics(), "metrics": records})
+                allowed.append(str(folder.path))
+    main(["reproduce", "figure=charge_states", "runs=results/study"])
+    first, *others, counts = capsys.readouterr().out.splitlines()
+    assert first.startswith("2 runs, some 1 min of CPU time")
+    assert [line.split(": ")[:2] for line in others] == [["stale", path] for path in allowed]
+    assert counts == "2 stale"
+    assert main(["reproduce", "figure=training_size", "runs=results/study"]) == 2
+    assert "No run allows training_size." in capsys.readouterr().err
+
+
 def test_a_study_names_what_is_missing(kept, capsys, tmp_path):
     place = tmp_path / "conf/study"
     place.mkdir(parents=True)

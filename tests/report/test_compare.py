@@ -8,6 +8,7 @@ import pytest
 from bench.report.compare import Verdict, compare
 from bench.report.comparison_table import lines
 from bench.runs.collection import collect
+from bench.runs.folder import Status
 from tests.report.test_groups import runs
 from tests.runs.test_collection import RMSE, write_run
 
@@ -117,9 +118,49 @@ def test_other_systems_and_mixed_experiments_are_not_comparable(tmp_path):
     write_run(tmp_path / "al", "a", "system=al_water")
     write_run(tmp_path / "mixed", "a")
     write_run(tmp_path / "mixed", "b", "model=polar")
-    pt, al, mixed = (collect([tmp_path / name]) for name in ("pt", "al", "mixed"))
+    write_run(tmp_path / "others", "a", "model=les")
+    write_run(tmp_path / "others", "b", "model=short_range")
+    pt, al, mixed, others = (collect([tmp_path / name]) for name in ("pt", "al", "mixed", "others"))
     assert "no system in common" in compare(pt, al).reason
-    assert "different experiments" in compare(pt, mixed).reason
+    assert "no experiment in common: pt_water les, pt_water short_range and" in (
+        compare(others, mixed).reason
+    )
+
+
+def two_models(place, forces, **setting):
+    """``polar`` with an error, and ``les``, whose error never changes."""
+    for model, value in {"polar": forces, "les": 42.0}.items():
+        records = [{**RMSE, "value": value}]
+        write_run(place, model, f"model={model}", *setting.get("words", ()), records=records)
+    return collect([place])
+
+
+def test_folders_of_several_models_are_compared_model_by_model(tmp_path):
+    """Whether a default has changed for all of them, or nothing."""
+    before = two_models(tmp_path / "before", 42.0)
+    for name, words in {"same": (), "changed": ("training.learning_rate=0.01",)}.items():
+        after = two_models(tmp_path / name, 90.0, words=words)
+        found = compare(before, after)
+        assert found.verdict is Verdict.worse and not found.lost
+        verdicts_of = dict(zip(found.rows["system"], found.rows["verdict"]))
+        assert verdicts_of == {"pt_water polar": "worse", "pt_water les": "same"}
+        assert set(found.settings) == ({"changed"} if words else set())
+
+
+def test_a_model_that_is_not_there_is_told_and_one_that_failed_is_lost(tmp_path):
+    before = two_models(tmp_path / "before", 42.0)
+    write_run(tmp_path / "after", "a", "model=polar")
+    write_run(tmp_path / "after", "b", "model=short_range")
+    after = collect([tmp_path / "after"])
+    assert compare(before, after).settings["in one alone"] == (
+        "pt_water les",
+        "pt_water short_range",
+    )
+    assert compare(before, after).verdict is Verdict.same
+    write_run(tmp_path / "after", "c", "model=les", status=Status.diverged, reason="loss 1e9")
+    found = compare(before, collect([tmp_path / "after"]))
+    assert found.verdict is Verdict.worse
+    assert found.lost == ["all numbers of pt_water les: diverged"]
 
 
 def test_settings_stand_on_top_and_only_changes_below(tmp_path):

@@ -79,7 +79,8 @@ def seeds_line(scene: Scene, labels: Sequence[str]) -> str:
     texts = list(seeds.values())
     usual = max(texts, key=texts.count)
     others = "; ".join(f"{label} {text}" for label, text in seeds.items() if text != usual)
-    return f"Seeds: {usual}{f' (but {others})' if others else ''}."
+    word = "Seeds" if "," in usual else "Seed"
+    return f"{word} {usual}{f' (but {others})' if others else ''}."
 
 
 def counts(scene: Scene, name: str, subset: str = "all") -> str:

@@ -35,7 +35,12 @@ def draw(scene: Scene) -> Drawing:
         _slopes(scene, COOPERATIVITY.name, "cooperativity", scene.subsets(COOPERATIVITY.name)),
         *(_screening(scene, kind, names) for kind, names in kinds.items()),
         panel(scene, f"{BORN_CHARGE.name}_rmse", "Born charges"),
-        panel(scene, f"{INDUCED_DIPOLE.name}_rmse", "in stronger fields\nthan trained on", BEYOND),
+        panel(
+            scene,
+            f"{INDUCED_DIPOLE.name}_rmse",
+            "dipole in stronger\nfields than trained on",
+            BEYOND,
+        ),
     ]
     figure, labels = row_figure(scene, panels, "response to an electric field")
     stands = ", ".join(f"{kind}: {len(names)}" for kind, names in kinds.items())

@@ -16,7 +16,7 @@ SHOWN = {
     "polarisability per molecule, 16": ("chain of 16 molecules", "α per molecule", False),
     "chain exponent": ("chain exponent\n(1: insulates, 3: conducts)", "exponent", False),
     "fractional charge": ("fraction of a charge on\nseparated ions", "charge", True),
-    "missing attraction of ions": ("missing attraction of\nseparated ions", "force", True),
+    "missing attraction of ions": ("missing attraction of\nseparated ions", "q₁q₂ lost", True),
     "energy of a bystander": ("what a molecule 100 Å\nfrom an ion notices", "energy", True),
     "unscreened potential": ("potential that a metal\nleaves unscreened", "of vacuum's", True),
 }
@@ -28,9 +28,10 @@ def draw(scene: Scene) -> Drawing:
     Raises:
         NoData: no run has been checked.
     """
-    measured = measurements(scene)
-    if measured.empty:
+    everything = measurements(scene)
+    if everything.empty:
         raise NoData("no run has verdicts of its probes: bench check run=FOLDER writes them")
+    measured = everything[everything["name"].isin(SHOWN)]
     panels = []
     for name, (title, axis, error) in SHOWN.items():
         rows = measured[measured["name"] == name]
@@ -41,13 +42,16 @@ def draw(scene: Scene) -> Drawing:
             panels.append(Panel(title, text, values, bar, "passes up to", error=error))
     figure, labels = row_figure(scene, panels, "probes of trained models")
     materials = "; ".join(dict.fromkeys(m for m in measured["material"] if m))
-    checked = measured.groupby("label")["run"].nunique()
-    seeds = ", ".join(f"{label} {checked[label]}" for label in labels if label in checked.index)
+    checked = everything.groupby("label")["run"].nunique()
+    numbers = {label: int(checked[label]) for label in labels if label in checked.index}
+    each = f"{min(numbers.values())} of each model"
+    seeds = ", ".join(f"{label} {number}" for label, number in numbers.items())
     says = [
         "Probes without labels (bench check): polarisability of chains of molecules, ions far "
         "apart, a molecule far from an ion, a metal in a field. Line: the largest value to pass.",
         f"Materials: {materials}.",
-        f"Checked runs: {seeds}. A dash: not applicable to this point, or not checked.",
+        f"Checked runs: {each if len({*numbers.values()}) == 1 else seeds}. A dash: not applicable "
+        "to this point, or not checked.",
     ]
     return Drawing(figure, says, labels)
 

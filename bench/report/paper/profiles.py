@@ -18,6 +18,7 @@ from bench.report.paper.lines import legend_below, model_curve
 from bench.report.paper.scene import Scene
 from bench.report.profile_figure import one_of_each_kind
 
+NOTHING = 1e-8  # e/(V Å²), rounding
 Take = Callable[[InducedProfile, str], np.ndarray]
 
 
@@ -32,7 +33,7 @@ def draw(scene: Scene) -> Drawing:
     title = scene.title("what a field induces along z")
     figure, axes = panels(2 * len(names), title=title, columns=len(names))
     parts: tuple[tuple[str, Take], ...] = (
-        ("induced charge (me/(VÅ²))", lambda p, source: 1000.0 * p.density[source]),
+        ("induced charge density (me/(V Å²))", lambda p, source: 1000.0 * p.density[source]),
         ("induced potential (V/(V/Å))", lambda p, source: p.potential[source]),
     )
     for row, (text, take) in enumerate(parts):
@@ -49,11 +50,22 @@ def draw(scene: Scene) -> Drawing:
     says = [
         "Planar averages per unit of felt field at fixed positions, every density smeared to the "
         "models' Gaussian width; potentials include the field's own. Grey: layers of metal.",
-        "Lines are means over seeds, shades their range. Dots: what DFT's own multipoles give, the "
-        "best that such a density can do.",
+        "Lines are means over seeds, shades their range. Dots: what DFT's own multipoles give in "
+        "Gaussians of that width.",
+        *_unmoved(found),
         f"One geometry of each kind; fields it stands on: {fields}.",
     ]
     return Drawing(figure, says, list(found), intervals=False)
+
+
+def _unmoved(found: dict[str, dict[str, list[InducedProfile]]]) -> list[str]:
+    """A sentence on the experiments whose lines lie on each other, since nothing is induced."""
+    names = [
+        label
+        for label, of in found.items()
+        if all(np.abs(p.density["predicted"]).max() < NOTHING for each in of.values() for p in each)
+    ]
+    return [f"Nothing is induced, one line for all: {', '.join(names)}."] if len(names) > 1 else []
 
 
 def _profiles(scene: Scene) -> dict[str, dict[str, list[InducedProfile]]]:

@@ -11,9 +11,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, NullLocator
 
-from bench.report.digits import digits
 from bench.report.drawing import NoData
 from bench.report.paper.points import BLACK
 from bench.report.paper.scene import Scene
@@ -22,7 +21,9 @@ ROW, HEAD, WIDTH, NAMES = 0.24, 1.25, 2.1, 1.9  # inches
 MOST_COLUMNS = 4
 AROUND = 0.2  # of DFT's value, which an axis shows at least on both sides
 # Decades of a logarithmic axis below which these multiples of ten are labelled.
-_LABELLED = {0.7: (1.0, 2.0, 3.0, 5.0, 7.0), 1.3: (1.0, 2.0, 5.0), 2.5: (1.0, 3.0), np.inf: (1.0,)}
+_LABELLED = {1.3: (1.0, 2.0, 5.0), 2.5: (1.0, 3.0), np.inf: (1.0,)}
+SHORT = 5.0  # largest over smallest of a logarithmic axis below which it is labelled evenly
+BEYOND = 1.06  # of the largest error, so that its marker is within the panel
 LOG_SPAN = 8.0  # largest over smallest from which on a logarithmic axis is easier to read
 
 
@@ -117,7 +118,7 @@ def draw_rows(axes: Axes, scene: Scene, labels: Sequence[str], shown: Panel) -> 
     axes.set_yticks(range(len(labels)), labels)
     axes.set_ylim(len(labels) - 0.5, -0.5)
     axes.grid(axis="y", visible=False)
-    value = digits(shown.reference).replace("-", "−")
+    value = f"{shown.reference:.3g}".replace("-", "−")
     line = f"\nline: {shown.named} {value}" if np.isfinite(shown.reference) else ""
     axes.set(title=f"{shown.title}{line}", xlabel=shown.axis)
     _scale(axes, values["mean"].to_numpy(dtype=float), shown)
@@ -151,7 +152,7 @@ def _scale(axes: Axes, means: np.ndarray, shown: Panel) -> None:
         axes.set_xlim(ends.min() / 1.6, ends.max() * 1.6)
         label_logarithm(axes.xaxis, float(ends.max() / ends.min()))
     elif shown.error:
-        axes.set_xlim(left=0.0)
+        axes.set_xlim(0.0, BEYOND * axes.dataLim.x1)
         axes.locator_params(axis="x", nbins=4)
     else:
         axes.margins(x=0.1)
@@ -169,7 +170,11 @@ def label_logarithm(axis: Axis, span: float) -> None:
         axis: of the panel.
         span: largest over smallest value on it.
     """
-    subs = next(subs for most, subs in _LABELLED.items() if np.log10(span) < most)
-    axis.set_major_locator(LogLocator(subs=subs, numticks=5))
+    if span < SHORT:
+        axis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+        axis.set_minor_locator(NullLocator())
+    else:
+        subs = next(subs for most, subs in _LABELLED.items() if np.log10(span) < most)
+        axis.set_major_locator(LogLocator(subs=subs, numticks=5))
     axis.set_minor_formatter(NullFormatter())
     axis.set_major_formatter(lambda value, _: f"{value:g}")

@@ -16,6 +16,8 @@ from bench.report.paper.lines import legend_below
 from bench.report.paper.rows import in_units, label_logarithm
 from bench.report.paper.scene import SIZE, Scene
 
+APART = 1.04  # ratio of the places of two models of one size, whose intervals else hide each other
+
 
 def draw(scene: Scene) -> Drawing:
     """A panel for each quality, a line for each model, both axes logarithmic.
@@ -32,7 +34,8 @@ def draw(scene: Scene) -> Drawing:
         _draw(panel, scene, found, name)
     legend_below(figure, axes)
     says = [
-        "Root mean square errors of the same test set after training on nested subsets.",
+        "Root mean square errors of the same test set after training on nested subsets; models "
+        "of one size stand beside each other.",
         qualities.stands_on(scene, shown),
     ]
     return Drawing(figure, says, list(found["label"]))
@@ -65,14 +68,15 @@ def whole_size(scene: Scene) -> int:
 
 
 def _draw(axes: Axes, scene: Scene, found: pd.DataFrame, name: str) -> None:
-    values = scene.values(name)
-    for model, rows in found.groupby("model", sort=False):
+    values, models = scene.values(name), found["model"].nunique()
+    for place, (model, rows) in enumerate(found.groupby("model", sort=False)):
+        beside = APART ** (place - (models - 1) / 2)
         style = scene.styles[str(model)]
         known = values.reindex(rows["label"]).set_axis(rows["size"]).dropna(subset=["mean"])
         means = known["mean"].to_numpy(dtype=float)
         bars = np.array([means - known["low"], known["high"] - means])
         axes.errorbar(
-            known.index,
+            known.index * beside,
             means,
             np.clip(bars, 0.0, 0.95 * means),  # what a logarithmic axis can show
             fmt=style.line,

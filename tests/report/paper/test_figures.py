@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from ase import Atoms
 from matplotlib.figure import Figure
 
 from bench.cli import main
@@ -146,13 +147,79 @@ def test_formation_energies_follow_from_levels_by_hand():
     assert stable.tolist() == [-3.0, 0.0, 0.0, 0.0, -1.0]
 
 
-def test_formation_energies_bend_at_the_levels_of_the_metrics(charged):
-    (axes,) = drawing(charged, "formation_energies").figure.axes
-    curves = {line.get_label(): line for line in axes.lines}
-    for label, level in {"polar": 3.0, "DFT": 3.3}.items():
-        x, y = curves[label].get_xdata(), curves[label].get_ydata()
-        assert np.interp(level - 1.0, x, y) == pytest.approx(-1.0, abs=1e-6)
-        assert np.interp(level + 1.0, x, y) == pytest.approx(0.0, abs=1e-6)
+def states(*levels):
+    """Charge states of geometries with levels ε(Q/0) in eV, of DFT and of the model: (DFT, model)
+    by charge.  E(Q) = −Q ε(Q/0), with neither a cell to correct for nor a baseline.
+    """
+    frames = []
+    for number, by_charge in enumerate(levels):
+        for charge in (0.0, *by_charge):
+            reference, predicted = (-charge * e for e in by_charge.get(charge, (0.0, 0.0)))
+            atoms = Atoms("O", [[float(number), 0, 0]], cell=[9, 9, 9], pbc=False)
+            atoms.info |= {"group": f"g{number}", "total_charge": charge, "uid": "u"}
+            atoms.info |= {"electric_field": np.zeros(3), "BASELINE_energy": 0.0}
+            atoms.info |= {"REF_energy": reference, "PRED_energy": predicted}
+            frames.append(atoms)
+    return frames
+
+
+def bends(axes, label):
+    """Fermi levels where a curve changes its slope."""
+    (line,) = [line for line in axes.lines if line.get_label() == label]
+    x, slopes = line.get_xdata(), np.diff(line.get_ydata()) / np.diff(line.get_xdata())
+    return x[1:-1][np.abs(np.diff(slopes)) > 1e-6]
+
+
+def test_formation_energies_bend_at_the_levels_of_geometries_that_have_all_charges(tmp_path):
+    """Where a third geometry has +2 alone, its other level moves no bend: ε(+2/+1) is 2 ε(+2/0) −
+    ε(+1/0) of the same geometries, 2 · 2 − 3 = 1 eV in DFT and 2 · 2.5 − 3.5 = 1.5 eV in the model.
+    """
+    both = {1.0: (3.0, 3.5), 2.0: (2.0, 2.5)}
+    for seed in (0, 1):
+        folder = run(tmp_path, "polar", CHARGES, "system=sio2_vacancy", f"seed={seed}")
+        folder.write_predictions(states(both, both, {2.0: (-5.0, 9.0)}, {-1.0: (8.0, 7.0)}))
+        absent = {"relaxed_level_rmse": "no relaxed geometry"}
+        folder.write_metrics({**folder.read_metrics(), "absent": absent})
+    run(tmp_path, "short_range", {"forces_rmse": 60.0}, "system=sio2_vacancy")
+    made = drawing(scene(tmp_path), "formation_energies")
+    plus, minus = made.figure.axes
+    assert plus.get_title().startswith("charges +1, +2") and "(2 geometries)" in plus.get_title()
+    assert minus.get_title().startswith("charge −1") and "(1 geometries)" in minus.get_title()
+    for label, levels in {"DFT": (1.0, 3.0), "polar": (1.5, 3.5)}.items():
+        found = bends(plus, label)
+        for level in levels:
+            assert np.abs(found - level).min() < 0.02
+        assert all(np.abs(np.array(levels) - at).min() < 0.02 for at in found)
+    assert np.abs(bends(minus, "DFT") - 8.0).max() < 0.02
+    assert (
+        made.says[-1]
+        == "Nothing is shown of geometries relaxed at each charge: no relaxed geometry."
+    )
+
+
+@pytest.mark.parametrize(
+    ("having", "together"),
+    [
+        ([{1, 2, -1}, {1, 2, -1}], [[-1, 1, 2]]),
+        ([{1, 2}, {2}, {-1}], [[1, 2], [-1]]),
+        ([{1}, {2}, {2}], [[2]]),
+        ([], []),
+    ],
+)
+def test_charges_of_one_panel_share_their_geometries(having, together):
+    levels = [{float(charge): (1.0, 1.0) for charge in charges} for charges in having]
+    assert formation_energies.sides(charge_groups(states(*levels))) == together
+
+
+def test_formation_energies_need_the_predictions(charged):
+    with pytest.raises(NoData, match=r"predictions\.extxyz does not exist"):
+        drawing(charged, "formation_energies")
+
+
+def test_levels_say_of_how_many_geometries_and_why_there_is_none_relaxed(charged):
+    made = drawing(charged, "transition_levels")
+    assert [axes.get_title().split("\n")[1] for axes in made.figure.axes] == ["geometries: 5"] * 2
+    assert "no model relaxed any" in made.says[-1]
 
 
 def test_relaxed_charges_count_from_the_host(tmp_path):
@@ -187,7 +254,8 @@ def test_probes_are_means_over_checked_runs_with_the_bar(tmp_path):
     places = panels_of(made.figure)
     assert marked(made.figure, places["chain exponent"]) == {"scf_qeq": pytest.approx(2.7)}
     assert "passes up to 1.2" in made.figure.axes[places["chain exponent"]].get_title()
-    assert any("scf_qeq 2" in says for says in made.says)
+    assert any("Checked runs: 2 of each model." in says for says in made.says)
+    assert not any("vacuum" in says for says in made.says)
     charge = made.figure.axes[places["fraction of a charge on"]]
     assert charge.get_xlabel() == "charge (e)"
 
@@ -322,7 +390,7 @@ def test_one_command_writes_png_pdf_and_caption_and_says_what_there_is_not(
     assert "no pt_water/smoke/qeq_pathologies: no run has verdicts" in told
     text = (out / "pt_water/smoke/field_response.txt").read_text()
     assert "Data: pt_water, version dddddddddd, 5 test structures; preset smoke." in text
-    assert "Seeds: 0." in text and "les (diverged: NaN)" in text and "95 %" in text
+    assert "Seed 0." in text and "les (diverged: NaN)" in text and "95 %" in text
     assert "metal alone: 1, H2O alone: 1, metal with H2O: 1" in text
     again = write_figures([scene(tmp_path)], ["field_response"], tmp_path / "again").files
     for file in again:  # the same runs give the same files
@@ -344,7 +412,7 @@ def test_seeds_that_differ_are_told_by_experiment(tmp_path):
     seeds(tmp_path, "scf_qeq", "forces_rmse", [1.0])
     seeds(tmp_path, "les", "forces_rmse", [1.0, 2.0])
     found = scene(tmp_path)
-    assert "Seeds: 0, 1 (but scf_qeq 0)." in caption(found, drawing(found, "accuracy_cost"))
+    assert "Seeds 0, 1 (but scf_qeq 0)." in caption(found, drawing(found, "accuracy_cost"))
 
 
 @pytest.mark.parametrize(
