@@ -58,13 +58,18 @@ def settings_lines(scene: Scene, labels: Sequence[str]) -> list[str]:
     runs = scene.runs[scene.runs["label"].isin(labels)]
     common = shared(runs.loc[runs["preset"] == scene.preset, "changed"])
     all_have = " ".join(f"{key}={value}" for key, value in sorted(common))
-    others = {
-        str(label): " ".join(f"{key}={value}" for key, value in settings(one, but=common).items())
-        for label, preset, one in zip(runs["label"], runs["preset"], runs["changed"])
-        if preset == scene.preset
-    }
-    told = "; ".join(f"{label}: {text}" for label, text in others.items() if text)
     lines = [f"All with {all_have}."] if all_have else []
+    in_labels: dict[str, str] = {}
+    others: dict[str, dict[str, str]] = {}
+    for label, preset, one in zip(runs["label"], runs["preset"], runs["changed"]):
+        for key, value in settings(one, but=common).items() if preset == scene.preset else ():
+            if f"{key.split('.')[-1]}={value}" in str(label).split():
+                in_labels[key] = f"{key.split('.')[-1]} is {key}"
+            else:
+                others.setdefault(str(label), {})[key] = f"{key}={value}"
+    if in_labels:
+        lines.append(f"In names, {', '.join(in_labels.values())}.")
+    told = "; ".join(f"{label}: {' '.join(found.values())}" for label, found in others.items())
     return [*lines, f"Settings: {told}."] if told else lines
 
 

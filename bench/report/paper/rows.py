@@ -22,7 +22,7 @@ MOST_COLUMNS = 4
 AROUND = 0.2  # of DFT's value, which an axis shows at least on both sides
 # Decades of a logarithmic axis below which these multiples of ten are labelled.
 _LABELLED = {1.3: (1.0, 2.0, 5.0), 2.5: (1.0, 3.0), np.inf: (1.0,)}
-SHORT = 5.0  # largest over smallest of a logarithmic axis below which it is labelled evenly
+SHORT = 8.0  # largest over smallest of a logarithmic axis below which it is labelled evenly
 BEYOND = 1.06  # of the largest error, so that its marker is within the panel
 LOG_SPAN = 8.0  # largest over smallest from which on a logarithmic axis is easier to read
 
@@ -171,7 +171,7 @@ def label_logarithm(axis: Axis, span: float) -> None:
         span: largest over smallest value on it.
     """
     if span < SHORT:
-        axis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+        axis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
         axis.set_minor_locator(NullLocator())
     else:
         subs = next(subs for most, subs in _LABELLED.items() if np.log10(span) < most)

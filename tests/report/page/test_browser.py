@@ -119,6 +119,9 @@ def test_a_phone_shows_it_without_scrolling_sideways(visit):
     assert outside == []
     more = tab.locator("tr.more .inner").first.bounding_box()
     assert more["x"] >= 0 and more["x"] + more["width"] <= PHONE["width"]
+    names = """() => [...document.querySelectorAll("th[scope=row]")]
+        .filter(e => e.scrollWidth > e.clientWidth).map(e => e.innerText)"""
+    assert tab.evaluate(names) == [], "no name runs into the next column"
     small = tab.evaluate("""() => [...document.querySelectorAll("td, th, p, label, figcaption")]
         .filter(e => parseFloat(getComputedStyle(e).fontSize) < 11).length""")
     assert small == 0

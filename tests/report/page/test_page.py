@@ -217,7 +217,7 @@ def test_runs_of_unknown_system_are_told(tmp_path):
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.012345, "0.0123"), (123.456, "123"), (47641.0, "47,641"), (3e-15, "3e-15")],
+    [(0.012345, "0.0123"), (123.456, "123"), (47641.0, "47,641"), (3e-15, "3.00e-15")],
 )
 def test_numbers_are_short(value, text):
     assert number(value) == text

@@ -308,6 +308,8 @@ def test_errors_against_the_size_of_the_training_set(tmp_path):
         seeds(tmp_path, "polar", "forces_rmse", [error, error], f"system.train_size={size}")
     found = scene(tmp_path)
     assert training_size.sizes(found)["size"].tolist() == [10, 20, 40]
+    text = caption(found, drawing(found, "training_size"))
+    assert "In names, train_size is system.train_size." in text and "Settings" not in text
     (axes,) = drawing(found, "training_size").figure.axes
     (line,) = [
         line for line in axes.lines if len(line.get_xdata()) == 3 and line.get_marker() == "D"
@@ -405,6 +407,16 @@ def test_a_name_with_signs_of_mathematics_is_drawn_as_it_is(tmp_path):
     )
     made = write_figures([found], ["accuracy_cost", "design_space"], tmp_path / "out")
     assert len(made.files) == 6 and not made.skipped
+
+
+def test_models_of_one_training_set_size_stand_beside_each_other(tmp_path):
+    for size in (10, 20):
+        for model in ("polar", "les"):
+            seeds(tmp_path, model, "forces_rmse", [40.0, 41.0], f"system.train_size={size}")
+    (axes,) = drawing(scene(tmp_path), "training_size").figure.axes
+    first, second = (container.lines[0].get_xdata() for container in axes.containers)
+    assert list(second / first) == pytest.approx([training_size.APART] * 2)
+    assert list(first * second) == pytest.approx([10**2, 20**2])
 
 
 def test_seeds_that_differ_are_told_by_experiment(tmp_path):

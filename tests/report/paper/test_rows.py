@@ -6,7 +6,14 @@ import pytest
 from matplotlib.figure import Figure
 
 from bench.report.drawing import NoData
-from bench.report.paper.rows import Panel, draw_rows, in_units, panel, row_figure
+from bench.report.paper.rows import (
+    Panel,
+    draw_rows,
+    in_units,
+    label_logarithm,
+    panel,
+    row_figure,
+)
 from tests.report.paper.made import run, scene
 
 
@@ -119,3 +126,16 @@ def test_a_figure_of_nothing_says_so(three):
 def test_units_stand_on_the_axis(three):
     assert panel(three, "forces_rmse", "forces").axis == "RMSE (meV/Å)"
     assert in_units("1") == "RMSE" and in_units("eV", "level") == "level (eV)"
+
+
+@pytest.mark.parametrize(
+    ("ends", "least"),
+    [((600.0, 760.0), 3), ((0.29, 0.72), 4), ((60.0, 350.0), 3), ((0.01, 1.0), 3)],
+)
+def test_a_logarithmic_axis_has_a_few_plain_numbers_however_short_it_is(ends, least):
+    axes = Figure().subplots()
+    axes.set(xscale="log", xlim=ends)
+    label_logarithm(axes.xaxis, ends[1] / ends[0])
+    shown = [t for t in axes.get_xticks() if ends[0] <= t <= ends[1]]
+    assert least <= len(shown) <= 6
+    assert all("e" not in label.get_text() for label in axes.get_xticklabels())

@@ -60,8 +60,9 @@ def test_a_point_trained_in_another_way_than_the_others_is_no_variant(tmp_path):
         run(tmp_path, "scf_qeq", FORCES, *words)
     found = scene(tmp_path)
     assert list(found.points) == ["short_range", "scf_qeq batch_size=2", "scf_qeq batch_size=3"]
-    (line,) = settings_lines(found, list(found.points))
-    assert "scf_qeq batch_size=3: training.batch_size=3 training.mode=unrolled" in line
+    names, line = settings_lines(found, list(found.points))
+    assert names == "In names, batch_size is training.batch_size."
+    assert "scf_qeq batch_size=3: training.mode=unrolled" in line
     assert "short_range: training.batch_size=2" in line
 
 
