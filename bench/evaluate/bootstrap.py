@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,13 +37,20 @@ def mean_interval(
         return None
     sums = np.bincount(member, weights=[float(np.sum(v)) for v in values])  # [c]
     counts = np.bincount(member, weights=[float(np.size(v)) for v in values])  # [c]
-    draws = np.random.default_rng(SEED).multinomial(
-        len(names), np.full(len(names), 1.0 / len(names)), size=RESAMPLES
-    )  # [b, c]
+    draws = _draws(len(names))  # [b, c]
     means = (draws @ sums) / (draws @ counts)
     tail = _expanded_tail(len(names))
     low, high = np.quantile(means, [tail, 1.0 - tail])
     return float(low), float(high)
+
+
+@lru_cache(maxsize=64)  # a test set's subsets ask for few sizes, hundreds of times
+def _draws(groups: int) -> NDArray[np.float64]:
+    """How often each group stands in each resample, [b, c]; of equal sizes the same draws."""
+    random = np.random.default_rng(SEED)
+    draws = random.multinomial(groups, np.full(groups, 1.0 / groups), size=RESAMPLES).astype(float)
+    draws.setflags(write=False)
+    return draws
 
 
 def _expanded_tail(groups: int) -> float:
