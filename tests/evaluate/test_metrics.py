@@ -13,7 +13,7 @@ from bench.evaluate.metrics import evaluate
 from bench.evaluate.registry import METRICS, MetricInfo
 from bench.evaluate.rescore import rescore, rescored
 from bench.labels.quantities import DIPOLE, FERMI_LEVEL, MULTIPOLES
-from bench.runs.records import SCHEMA_VERSION
+from bench.runs.records import SCHEMA_VERSION, Evaluation
 from tests.evaluate.predicted import MEANS, frame, solved, value
 from tests.report.synthetic import predict, reference
 
@@ -27,8 +27,20 @@ def real(request) -> tuple[list[ase.Atoms], TrainingMeans]:
     return [predict(a, baseline) for a in frames], means
 
 
-def test_every_record_is_as_registered_and_every_metric_is_accounted_for(real) -> None:
-    evaluation = evaluate(*real)
+@pytest.fixture(scope="module")
+def evaluation(real) -> Evaluation:
+    """Of the made-up predictions."""
+    return evaluate(*real)
+
+
+@pytest.fixture(scope="module")
+def perfect(real) -> Evaluation:
+    """Of predictions that are the labels."""
+    frames, means = real
+    return evaluate([predict(a, None, noise=0.0) for a in frames], means)
+
+
+def test_every_record_is_as_registered_and_every_metric_is_accounted_for(evaluation) -> None:
     for entry in evaluation.records:
         info = METRICS[entry.name]
         assert (entry.unit, entry.better) == (info.unit, info.better)
@@ -40,25 +52,21 @@ def test_every_record_is_as_registered_and_every_metric_is_accounted_for(real) -
     assert len({(r.name, r.subset) for r in evaluation.records}) == len(evaluation.records)
 
 
-def test_a_perfect_prediction_has_no_error(real) -> None:
-    frames, means = real
-    perfect = [predict(a, None, noise=0.0) for a in frames]
+def test_a_perfect_prediction_has_no_error(perfect) -> None:
     floors = ("density_slope", "potential_slope", "screening_ratio")
-    for entry in evaluate(perfect, means).records:
+    for entry in perfect.records:
         if entry.name.endswith(("_mae", "_rmse")) and not entry.name.startswith(floors):
             assert entry.value == pytest.approx(0.0, abs=1e-9), entry
 
 
-def test_perfect_multipoles_have_the_error_that_is_told_beside_a_models(real) -> None:
+def test_perfect_multipoles_have_the_error_that_is_told_beside_a_models(real, perfect) -> None:
     """DFT's density is more than multipoles of one width: no such model can do better."""
-    frames, means = real
-    evaluation = evaluate([predict(a, None, noise=0.0) for a in frames], means)
-    told = [r for r in evaluation.records if r.name.endswith("_of_multipoles")]
-    assert len(told) == (3 if frames[0].pbc.sum() == 2 else 0)
+    told = [r for r in perfect.records if r.name.endswith("_of_multipoles")]
+    assert len(told) == (3 if real[0][0].pbc.sum() == 2 else 0)
     for entry in told:
         assert entry.value > 0.0
         name = entry.name.removesuffix("_of_multipoles")
-        assert value(evaluation, name) == pytest.approx(entry.value, rel=1e-9)
+        assert value(perfect, name) == pytest.approx(entry.value, rel=1e-9)
 
 
 def test_predicting_the_mean_scores_like_the_mean(real) -> None:
@@ -82,11 +90,11 @@ def test_predicting_the_mean_scores_like_the_mean(real) -> None:
     assert checked > 40
 
 
-def test_the_disk_gives_the_same_numbers(real, tmp_path) -> None:
+def test_the_disk_gives_the_same_numbers(real, evaluation, tmp_path) -> None:
     frames, means = real
     write(tmp_path / "predictions.extxyz", frames)
     again = evaluate(read(tmp_path / "predictions.extxyz", ":"), means)
-    before = {(r.name, r.subset): r.value for r in evaluate(frames, means).records}
+    before = {(r.name, r.subset): r.value for r in evaluation.records}
     after = {(r.name, r.subset): r.value for r in again.records}
     assert after == {key: pytest.approx(v, rel=1e-4, abs=1e-5) for key, v in before.items()}
 
@@ -102,8 +110,8 @@ def test_nan_and_unconverged_survive_the_disk(tmp_path) -> None:
     assert {r.n for r in evaluation.records if r.name.startswith(("energy", "forces"))} == {1}
 
 
-def test_metrics_json_has_a_schema_and_is_plain(real) -> None:
-    content = evaluate(*real).to_dict({"id": "abc"})
+def test_metrics_json_has_a_schema_and_is_plain(evaluation) -> None:
+    content = evaluation.to_dict({"id": "abc"})
     assert content["schema_version"] == SCHEMA_VERSION
     assert content["run"] == {"id": "abc"}
     assert json.loads(json.dumps(content, allow_nan=False)) == content

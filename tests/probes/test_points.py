@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 
 from bench.models.self_consistent import SelfConsistentPoint
@@ -25,19 +27,35 @@ def label(request) -> str:
     return request.param
 
 
+@pytest.fixture(scope="module", autouse=True)
+def few_steps():
+    """Of dynamics: what a drift is, its own tests say."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(drift, "STEPS", 10)
+        yield
+
+
+@cache
+def subject_of(name: str) -> Subject:
+    """Trained, so that nothing is excused by random weights."""
+    return Subject.of(build(name), trained=True)
+
+
+@cache
+def probed(name: str, probe: str) -> ProbeResult:
+    """Asked once for all tests."""
+    return PROBES[probe].run(subject_of(name))
+
+
 @pytest.fixture(scope="module")
 def subject(label) -> Subject:
-    return Subject.of(build(label), trained=False)
+    return subject_of(label)
 
 
 @pytest.fixture(scope="module")
-def results(label, subject) -> dict[str, ProbeResult]:
+def results(label) -> dict[str, ProbeResult]:
     asked = PROBES.keys() - (set() if label in OF_EACH_KIND else ASKED_ALREADY)
-    steps, drift.STEPS = drift.STEPS, 10
-    try:
-        return {name: probe.run(subject) for name, probe in PROBES.items() if name in asked}
-    finally:
-        drift.STEPS = steps
+    return {name: probed(label, name) for name in PROBES if name in asked}
 
 
 def test_what_is_exact_passes_or_is_declared(subject, results):
@@ -61,10 +79,6 @@ def test_iterations_from_all_starts_are_few(subject, results):
     assert value(results["starts"], "density by start, anderson") < 1e-8
     assert value(results["starts"], "most iterations, newton") <= 8
     assert 1 < value(results["starts"], "most iterations, anderson") <= 30
-
-
-def probed(name: str, probe: str) -> ProbeResult:
-    return PROBES[probe].run(Subject.of(build(name), trained=True))
 
 
 @pytest.mark.parametrize("name", ["scf_qeq", "scf_energy_functional", "scf_fixed_point"])
