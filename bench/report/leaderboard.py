@@ -131,9 +131,10 @@ def _leaderboard(system: str, rows: pd.DataFrame) -> Leaderboard:
     heading = [
         f"{name}{f' {subset}' if several else ''} [{unit or '1'}]" for name, subset, unit in columns
     ]
-    split = "validation" if rows["subset"].isin(SEEN).all() else "test"
+    seen = [subset for subset in SEEN if (rows["subset"] == subset).any()]
+    splits = " and ".join([*seen, *([] if rows["subset"].isin(SEEN).all() else ["test"])])
     return Leaderboard(
-        f"{system}, {split} structures: mean ± standard deviation (seeds); "
+        f"{system}, {splits} structures: mean ± standard deviation (seeds); "
         f"{COUNTS}: structures, series or pairs behind a number",
         ["model", *heading],
         [(label, [column[k] for column in table]) for k, label in enumerate(labels)],

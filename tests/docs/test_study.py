@@ -78,6 +78,7 @@ def test_training_errors_stand_beside_those_of_the_test_set(folder):
     )
     text = study.seen_of(place / "seen.csv")
     assert "| model | forces_rmse all [meV/Å] | forces_rmse training [meV/Å] |" in text
+    assert "training and test structures" in text
     assert "| les | 50 ± 1 (3) | 40 ± 1 (3) |" in text
 
 
