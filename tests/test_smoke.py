@@ -102,6 +102,18 @@ def test_every_point_runs_on_every_system(model, system, small, tmp_path, capsys
     _check_predictions(folder, [atoms.info["uid"] for atoms in test])
 
 
+def test_jobs_of_submitit_run_in_processes_of_their_own(small, tmp_path, monkeypatch, capsys):
+    """By its executor for one machine; on Slurm it is the same but for where jobs are sent."""
+    pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
+    monkeypatch.chdir(tmp_path)
+    words = ["-m", "hydra/launcher=submitit_local", "system=pt_water", "model=short_range"]
+    assert run(*words, f"system.path={small}/pt_water", f"results_dir={tmp_path}/runs") == 0
+    assert "1 cells: 1 done" in capsys.readouterr().out
+    (folder,) = (tmp_path / "runs/pt_water/short_range").iterdir()
+    (log,) = tmp_path.rglob("*_log.out")  # what the job printed, in another process
+    assert RunFolder(folder).status is Status.done and str(folder) in log.read_text()
+
+
 def _check_predictions(folder, uids):
     found = read(folder / "predictions.extxyz", ":")
     assert [str(atoms.info["uid"]) for atoms in found] == [str(uid) for uid in uids]
