@@ -41,7 +41,7 @@ def describe(datasets: Path, runs: Collection | None = None) -> Path:
             _write_learning_curves(folder, runs)
     text = page(datasets)
     for path in _generated(datasets):
-        draw_structure(telling_structure(Store(path).plan()), path / "structure.png")
+        draw_structure(telling_structure(_shown(Store(path))), path / "structure.png")
     return write_text(datasets / "README.md", text)
 
 
@@ -104,6 +104,12 @@ def _stale(system: str, missing: str) -> BenchError:
         f"A card lacks what the page shows ({system}: {missing}).",
         f"bench data validate system={system} run=false",
     )
+
+
+def _shown(store: Store) -> list[Atoms]:
+    """The structures that have a label; before the first one, those planned."""
+    plan, done = store.plan(), store.labelled()
+    return [atoms for atoms in plan if atoms.info["uid"] in done] or plan
 
 
 def telling_structure(plan: Sequence[Atoms]) -> Atoms:

@@ -100,6 +100,14 @@ def store(tmp_path):
     return made
 
 
+def test_the_picture_is_of_what_has_a_label(store, monkeypatch):
+    shown = []
+    monkeypatch.setattr("bench.reference.describe.draw_structure", lambda *a: shown.append(a[0]))
+    store.write_plan([*store.plan(), slab("al0002") + slab("al0002")])  # planned, and larger
+    describe(store.folder.parent)
+    assert [atoms.info["uid"] for atoms in shown] == ["al0000"]
+
+
 def test_card_and_page_say_where_more_data_help(store, monkeypatch):
     monkeypatch.setattr("bench.reference.describe.dataset_checksum", lambda system: DATA)
     rows = [(m, c or f"system.train_size={WHOLE}", v) for m, c, v in power_law(-0.5)]
