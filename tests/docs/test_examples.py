@@ -41,7 +41,7 @@ def test_three_models_on_a_file_of_ones_own(tmp_path, monkeypatch, capsys):
         typed(words, monkeypatch)
     heading, *rows = capsys.readouterr().out.strip().splitlines()[1:]
     assert "forces_rmse [meV/Å]" in heading and "dipole_rmse [e Å]" in heading
-    assert [row.split()[0] for row in rows] == ["fixed_charge", "scf_qeq", "short_range"]
+    assert [row.split()[0] for row in rows] == ["fixed_charge", "scf_qeq", "short_range", "n"]
 
 
 @pytest.fixture(scope="module")
