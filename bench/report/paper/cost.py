@@ -19,15 +19,18 @@ def with_costs(found: Collection) -> Collection:
     """The runs with three metrics more, of subset ``all``.
 
     ``cpu_seconds`` of training and evaluation together; ``cost_ratio``, the same over the mean of
-    ``short_range`` on the same kind of machine, data and preset (absent where there is none); and
-    the number of learned ``parameters``.  Models from outside have no cost, only parameters.
+    ``short_range`` with the fewest settings of its own on the same kind of machine, data and preset
+    (absent where there is none); and the number of learned ``parameters``.  Models from outside
+    have no cost, only parameters.
     """
     done = found.done
     alike = done[list(ALIKE)].fillna("")
     keys = pd.Series(list(alike.itertuples(index=False, name=None)), index=done.index)
     seconds = done["cpu_seconds"]
     seconds = seconds.where((done["preset"] != OUTSIDER) & (seconds > 0))  # early runs: not known
-    base = seconds.where(done["model"] == BASE).groupby(keys).transform("mean")
+    settings = done["changed"].fillna("").str.split().str.len().where(done["model"] == BASE)
+    plain = settings == settings.groupby(keys).transform("min")  # not those on fewer structures
+    base = seconds.where(plain).groupby(keys).transform("mean")
     parts = {
         CPU_SECONDS: (seconds, "s"),
         COST_RATIO: (seconds / base, "1"),

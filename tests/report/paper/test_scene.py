@@ -137,6 +137,15 @@ def test_cost_is_relative_to_short_range_on_the_same_machine(tmp_path):
     assert found.values(CPU_SECONDS)["mean"]["polar"] == 25.0
 
 
+def test_cost_is_relative_to_short_range_as_it_is(tmp_path):
+    """Not to its runs on fewer structures, which are cheaper."""
+    run(tmp_path, "short_range", FORCES, cpu_seconds=10.0)
+    run(tmp_path, "short_range", FORCES, "system.train_size=12", cpu_seconds=4.0)
+    run(tmp_path, "scf_qeq", FORCES, cpu_seconds=25.0)
+    ratios = scene(tmp_path).values(COST_RATIO)["mean"]
+    assert ratios["scf_qeq"] == 2.5 and sorted(ratios) == [0.4, 1.0, 2.5]
+
+
 def test_costs_of_no_run_are_none(tmp_path):
     write_run(tmp_path, "b", status=Status.failed)
     assert with_costs(collect([tmp_path])).metrics.empty and scenes(collect([tmp_path])) == []
