@@ -28,7 +28,8 @@ def with_costs(found: Collection) -> Collection:
     keys = pd.Series(list(alike.itertuples(index=False, name=None)), index=done.index)
     seconds = done["cpu_seconds"]
     seconds = seconds.where((done["preset"] != OUTSIDER) & (seconds > 0))  # early runs: not known
-    settings = done["changed"].fillna("").str.split().str.len().where(done["model"] == BASE)
+    settings = done["changed"].map(lambda changed: len(changed.split()))
+    settings = settings.where(done["model"] == BASE)
     plain = settings == settings.groupby(keys).transform("min")  # not those on fewer structures
     base = seconds.where(plain).groupby(keys).transform("mean")
     parts = {
