@@ -215,4 +215,6 @@ def _numbers(run: str, metrics: MetricsFile) -> Iterator[dict[str, Any]]:
 
 def _frame(rows: Iterable[dict[str, Any]], columns: dict[str, str]) -> pd.DataFrame:
     frame = pd.DataFrame.from_records(list(rows), columns=list(columns))
-    return frame.astype(columns)
+    typed = frame.astype(columns)  # before version 3 pandas makes texts of missing ones, too
+    texts = [name for name, kind in columns.items() if kind == "str"]
+    return typed.assign(**{name: typed[name].where(frame[name].notna()) for name in texts})
