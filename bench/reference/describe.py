@@ -93,7 +93,7 @@ def _card(folder: Path) -> dict[str, Any]:
 def _write_learning_curves(folder: Path, runs: Collection) -> None:
     """Into the card, where a later build keeps them as long as the data stay."""
     card = yaml.safe_load((folder / "card.yaml").read_text())
-    train = sum(counts.get("train", 0) for counts in card["counts"]["subsets"].values())
+    train = _card(folder)["splits"]["train"]
     checksum = dataset_checksum(SystemConfig(name=folder.name, path=str(folder)))
     card["learning_curves"] = learning_curves(runs, folder.name, checksum, train)
     write_yaml(folder / "card.yaml", card)

@@ -174,12 +174,12 @@ class Worker:
         Raises:
             OutputError: the closed shell did not converge.
         """
-        own = self._kept(atoms)
-        multiplicity = int(atoms.info["multiplicity"])
-        if own.is_file() or multiplicity == 1 or atoms.info["k_points"] != "1x1x1":
-            return self.wave_function(atoms)
+        kept, multiplicity = self.wave_function(atoms), int(atoms.info["multiplicity"])
+        if kept or multiplicity == 1 or atoms.info["k_points"] != "1x1x1":
+            return kept
         electrons = round(valence(atoms).sum()) - int(atoms.info["total_charge"])
         up = (electrons + multiplicity - 1) // 2
+        own = self._kept(atoms)
         open_shell(self._closed_shell(atoms), own, electrons=(up, electrons - up))
         return own
 

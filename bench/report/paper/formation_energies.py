@@ -12,7 +12,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from bench.errors import BenchError
 from bench.evaluate.charge_groups import ChargeStates, charge_groups
 from bench.evaluate.registry import FORMATION_ENERGY, RELAXED_LEVEL, TRANSITION_LEVEL
 from bench.evaluate.transition_levels import correction
@@ -129,20 +128,11 @@ def _equal_geometry(scene: Scene) -> list[Diagram]:
     Raises:
         NoData: no run of those that have levels has kept its predictions.
     """
-    found: dict[str, list[list[ChargeStates]]] = defaultdict(list)
-    reasons = []
-    for label in _with_levels(scene):
-        for folder in scene.folders(label):
-            try:
-                frames = folder.read_predictions()
-            except BenchError as error:
-                reasons.append(error.problem)
-                continue
-            found[label].append(charge_groups(frames))
-    if not found:
-        if reasons:
-            raise NoData(reasons[0])
+    labels = _with_levels(scene)
+    if not labels:
         return []
+    kept = scene.predictions(labels, none="no run has levels")
+    found = {label: [charge_groups(frames) for frames in seeds] for label, seeds in kept.items()}
     return [_diagram(found, charges) for charges in sides(next(iter(found.values()))[0])]
 
 

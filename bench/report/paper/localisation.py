@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 
 import numpy as np
+from ase import Atoms
 from matplotlib.axes import Axes
 
-from bench.errors import BenchError
 from bench.evaluate.added_charge import NEAR, radial_charge
 from bench.evaluate.charge_groups import charge_groups, state_pairs
 from bench.evaluate.registry import RADIAL_CHARGE
 from bench.evaluate.scoring import Missing
 from bench.report.added_charge_figure import RADII
-from bench.report.drawing import NoData, panels
+from bench.report.drawing import panels
 from bench.report.paper.caption import Drawing, counts
 from bench.report.paper.lines import legend_below, model_curve
 from bench.report.paper.scene import Scene
-from bench.runs.folder import RunFolder
 
 Curves = dict[float, np.ndarray]  # charge to [2, r]: DFT's and the model's, means over geometries
 
@@ -51,23 +51,14 @@ def draw(scene: Scene) -> Drawing:
 
 def _curves(scene: Scene) -> dict[str, list[Curves]]:
     scored = scene.values(f"{RADIAL_CHARGE.name}_rmse").index
-    found: dict[str, list[Curves]] = defaultdict(list)
-    reasons = []
-    for label in (label for label in scene.points if label in scored):
-        for folder in scene.folders(label):
-            try:
-                found[label].append(_of_run(folder))
-            except BenchError as error:
-                reasons.append(error.problem)
-    drawn = {label: curves for label, curves in found.items() if curves}
-    if not drawn:
-        raise NoData(reasons[0] if reasons else "no experiment has charges around a vacancy")
-    return drawn
+    labels = (label for label in scene.points if label in scored)
+    kept = scene.predictions(labels, none="no experiment has charges around a vacancy")
+    return {label: [_of_run(frames) for frames in seeds] for label, seeds in kept.items()}
 
 
-def _of_run(folder: RunFolder) -> Curves:
+def _of_run(frames: Sequence[Atoms]) -> Curves:
     by_charge = defaultdict(list)
-    for pair in state_pairs(charge_groups(folder.read_predictions())):
+    for pair in state_pairs(charge_groups(frames)):
         try:
             by_charge[pair.charge].append(radial_charge(pair).within(RADII))
         except Missing:

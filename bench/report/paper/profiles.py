@@ -8,7 +8,6 @@ from collections.abc import Callable
 import numpy as np
 from matplotlib.axes import Axes
 
-from bench.errors import BenchError
 from bench.evaluate.profiles import InducedProfile
 from bench.evaluate.registry import DENSITY_SLOPE
 from bench.evaluate.series import field_series
@@ -71,23 +70,19 @@ def _unmoved(found: dict[str, dict[str, list[InducedProfile]]]) -> list[str]:
 def _profiles(scene: Scene) -> dict[str, dict[str, list[InducedProfile]]]:
     """By experiment and by formula and series, one profile per seed."""
     scored = scene.values(f"{DENSITY_SLOPE.name}_rmse").index
+    none = "no experiment has profiles along z"
     found: dict[str, dict[str, list[InducedProfile]]] = {}
-    reasons = []
-    for label in (label for label in scene.points if label in scored):
+    labels = (label for label in scene.points if label in scored)
+    for label, seeds in scene.predictions(labels, none=none).items():
         of = defaultdict(list)
-        for folder in scene.folders(label):
-            try:
-                frames = folder.read_predictions()
-            except BenchError as error:
-                reasons.append(error.problem)
-                continue
+        for frames in seeds:
             for series, profile in one_of_each_kind(field_series(frames))[0]:
                 formula = series.atoms.get_chemical_formula(mode="metal")
                 of[f"{formula}, {series.name}"].append(profile)
         if of:
             found[label] = of
     if not found:
-        raise NoData(reasons[0] if reasons else "no experiment has profiles along z")
+        raise NoData(none)
     return found
 
 

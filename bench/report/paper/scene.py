@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from ase import Atoms
 
 from bench.errors import BenchError
+from bench.report.drawing import NoData
 from bench.report.groups import interval, settings, shared, summarise
 from bench.report.paper.cost import OUTSIDER, with_costs
 from bench.report.paper.points import PointStyle, styles
@@ -108,6 +110,31 @@ class Scene:
         """The runs of an experiment, one per seed."""
         for run in self.runs.index[self.runs["label"] == label]:
             yield RunFolder(Path(str(run)))
+
+    def predictions(self, labels: Iterable[str], *, none: str) -> dict[str, list[list[Atoms]]]:
+        """What the runs of some experiments predict, one list of structures per seed.
+
+        Runs that have not kept their predictions are left out.
+
+        Args:
+            labels: of experiments.
+            none: the reason where there is no run at all.
+
+        Raises:
+            NoData: no run has kept them.
+        """
+        found: dict[str, list[list[Atoms]]] = {}
+        reasons = []
+        for label in labels:
+            for folder in self.folders(label):
+                try:
+                    found.setdefault(label, []).append(folder.read_predictions())
+                except BenchError as error:
+                    reasons.append(error.problem)
+        found = {label: seeds for label, seeds in found.items() if seeds}
+        if not found:
+            raise NoData(reasons[0] if reasons else none)
+        return found
 
     def setting(self, label: str, key: str) -> Any:
         """A setting of an experiment by its dotted name; None where its runs have no such key."""
