@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from omegaconf import MISSING
 
 from bench.config.key import key
-from bench.labels.quantities import CHARGE_DIFFERENCE, QUANTITIES
+from bench.labels.quantities import CHARGE_DIFFERENCE, INDUCED_DIPOLE, QUANTITIES
 
 T = TypeVar("T")
 
@@ -212,6 +212,7 @@ class LossWeights:
     """
 
     charge_difference: float = key(3.0, CHARGE_DIFFERENCE.text, least=0)
+    induced_dipole: float = key(0.0, INDUCED_DIPOLE.text, least=0)
     stability: float = key(0.0, "response eigenvalues above the stable range", least=0)
 
 

@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader
 
 from bench.data.adjacency import GraphPairs, Neighbours, find_pairs, join_pairs
 from bench.data.box import box_of
-from bench.data.groups import TogetherSampler, geometry_of
+from bench.data.groups import SAME_FIELD, TogetherSampler, geometry_of
 from bench.density.geometry import Boundary, Geometry
 from bench.density.reciprocal import boundary_of, half_sphere
 from bench.errors import BenchError
@@ -90,7 +90,7 @@ class Batch:
         has: [g, c] bool by quantity, [g] where c is 1: components that are labelled and mean
             something.
         index: [g] int64, the structure's place in its split.
-        group: [g] int64, equal for structures of one geometry and field; negative where unknown.
+        group: [g] int64, equal for structures of one geometry; negative where unknown.
     """
 
     positions: Tensor
@@ -128,9 +128,22 @@ class Batch:
 
     def charge_pairs(self) -> Tensor:
         """[2, k] structures of one geometry and field at different total charges."""
-        same = self.group[:, None] == self.group
-        apart = self.total_charge[:, None] != self.total_charge
-        return torch.triu(same & apart, diagonal=1).nonzero().T
+        return self._pairs(~self._at_one_charge() & self._in_one_field())
+
+    def field_pairs(self) -> Tensor:
+        """[2, k] structures of one geometry and total charge in different fields."""
+        return self._pairs(self._at_one_charge() & ~self._in_one_field())
+
+    def _pairs(self, wanted: Tensor) -> Tensor:
+        one_geometry = self.group[:, None] == self.group
+        return torch.triu(one_geometry & wanted, diagonal=1).nonzero().T
+
+    def _at_one_charge(self) -> Tensor:
+        return self.total_charge[:, None] == self.total_charge
+
+    def _in_one_field(self) -> Tensor:
+        field = self.electric_field.detach()
+        return (field[:, None] - field).abs().amax(-1) < SAME_FIELD
 
     def dense(self, per_atom: Tensor) -> Tensor:
         """[n, ...] to [g, atoms of the largest structure, ...], zero where padded."""
@@ -329,7 +342,7 @@ def make_loader(
         settings: of the model, ``model.graph_settings``.
         batch_size: structures per batch.
         generator: draws a new order each epoch; without one the order is that of ``frames``.
-        together: whether the charge states of a geometry are in one batch (``TogetherSampler``).
+        together: whether the states of a geometry are in one batch (``TogetherSampler``).
     """
     graphs = [build_graph(atoms, settings, index) for index, atoms in enumerate(frames)]
     if together:

@@ -1,12 +1,12 @@
-"""Structures of one geometry and field at several total charges: they are compared with each other.
+"""Structures of one geometry in several states, charges or fields: compared with each other.
 
-A loss on the differences of their energies needs them in one batch.
+A loss on the differences of their energies or dipoles needs them in one batch.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
 
 import ase
@@ -17,41 +17,64 @@ from torch.utils.data import Sampler
 from bench.labels.keys import ELECTRIC_FIELD_KEY, TOTAL_CHARGE_KEY
 
 GROUP_KEY = "group"
+SAME_FIELD = 1e-6  # V/Å: fields that differ by less are one
 
 
 def geometry_of(atoms: ase.Atoms) -> str:
-    """What structures that differ in their charge alone have in common; empty where unknown."""
-    if GROUP_KEY not in atoms.info:
-        return ""
-    field = np.round(np.asarray(atoms.info[ELECTRIC_FIELD_KEY], dtype=float), 6) + 0.0
-    return f"{atoms.info[GROUP_KEY]} {field.tolist()}"
+    """What structures of one geometry have in common; empty where unknown."""
+    return str(atoms.info.get(GROUP_KEY, ""))
 
 
-def charge_groups(frames: Sequence[ase.Atoms]) -> list[list[int]]:
-    """Indices of the structures of each geometry and field that is there at several charges."""
+def state_groups(frames: Sequence[ase.Atoms]) -> list[list[int]]:
+    """Indices of the structures of each geometry that is there in several states."""
     members: dict[str, list[int]] = defaultdict(list)
     for index, atoms in enumerate(frames):
         members[geometry_of(atoms)].append(index)
     members.pop("", None)
-    return [group for group in members.values() if len({_charge(frames[i]) for i in group}) > 1]
+    return [group for group in members.values() if _several(frames[i] for i in group)]
 
 
 def charge_pairs(frames: Sequence[ase.Atoms]) -> list[tuple[int, int]]:
     """Indices of every two structures of one geometry and field at different charges."""
     return [
         (i, j)
-        for group in charge_groups(frames)
-        for i, j in combinations(group, 2)
-        if _charge(frames[i]) != _charge(frames[j])
+        for i, j in _pairs(frames)
+        if _charge(frames[i]) != _charge(frames[j]) and _in_one_field(frames[i], frames[j])
     ]
+
+
+def field_pairs(frames: Sequence[ase.Atoms]) -> list[tuple[int, int]]:
+    """Indices of every two structures of one geometry and charge in different fields."""
+    return [
+        (i, j)
+        for i, j in _pairs(frames)
+        if _charge(frames[i]) == _charge(frames[j]) and not _in_one_field(frames[i], frames[j])
+    ]
+
+
+def _pairs(frames: Sequence[ase.Atoms]) -> Iterator[tuple[int, int]]:
+    for group in state_groups(frames):
+        yield from combinations(group, 2)
+
+
+def _several(group: Iterable[ase.Atoms]) -> bool:
+    first, *others = group
+    return any(
+        _charge(first) != _charge(other) or not _in_one_field(first, other) for other in others
+    )
 
 
 def _charge(atoms: ase.Atoms) -> float:
     return float(atoms.info[TOTAL_CHARGE_KEY])
 
 
+def _in_one_field(one: ase.Atoms, other: ase.Atoms) -> bool:
+    apart = np.subtract(one.info[ELECTRIC_FIELD_KEY], other.info[ELECTRIC_FIELD_KEY])
+    return bool(np.abs(apart).max() < SAME_FIELD)
+
+
 class TogetherSampler(Sampler[list[int]]):
-    """Batches in which the charge states of a geometry stay together, everything else as it falls.
+    """Batches in which the states of a geometry stay together, everything else as it falls.
 
     Bundles are packed by their sizes once, largest first, each into the first batch with room, so
     that every epoch has the same number of batches; which bundles fill them, and the order of the
@@ -66,7 +89,7 @@ class TogetherSampler(Sampler[list[int]]):
     def __init__(
         self, frames: Sequence[ase.Atoms], batch_size: int, generator: torch.Generator | None = None
     ) -> None:
-        groups = charge_groups(frames)
+        groups = state_groups(frames)
         grouped = {index for group in groups for index in group}
         pieces = [g[k : k + batch_size] for g in groups for k in range(0, len(g), batch_size)]
         singles = [[index] for index in range(len(frames)) if index not in grouped]

@@ -274,9 +274,15 @@ QUANTITIES = {
 }
 
 
-# Compared between structures of one geometry and field, not one by one.
+# Compared between structures of one geometry, not one by one.
 CHARGE_DIFFERENCE = Part(
     "charge_difference", "eV", text="energy between two charge states of one geometry"
+)
+INDUCED_DIPOLE = Part(
+    "induced_dipole",
+    "%",
+    100.0,
+    text="relative change of a geometry's dipole with its field",
 )
 
 
@@ -293,5 +299,5 @@ def parts() -> dict[str, tuple[Quantity, Part]]:
 def errors() -> dict[str, Part]:
     """Everything whose errors a training logs, by name."""
     return {name: part for name, (_, part) in parts().items()} | {
-        CHARGE_DIFFERENCE.name: CHARGE_DIFFERENCE
+        part.name: part for part in (CHARGE_DIFFERENCE, INDUCED_DIPOLE)
     }

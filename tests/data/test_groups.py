@@ -1,11 +1,17 @@
-"""Charge states of one geometry stay in one batch."""
+"""States of one geometry, charges or fields, stay in one batch."""
 
 import numpy as np
 import pytest
 import torch
 
 from bench.data.batch import GraphSettings, make_loader
-from bench.data.groups import TogetherSampler, charge_groups, charge_pairs, geometry_of
+from bench.data.groups import (
+    TogetherSampler,
+    charge_pairs,
+    field_pairs,
+    geometry_of,
+    state_groups,
+)
 from bench.testing.frames import cluster
 
 SETTINGS = GraphSettings((1, 8), 3.0, 1.5, 1.5, torch.float64)
@@ -17,45 +23,48 @@ def state(group, charge, *, field=0.0):
     return atoms
 
 
-# three states of a, one of b, two of c, and d in two fields at one charge each
+# three charges of a, one of b, two of c, and d in two fields, at one charge and at another
 FRAMES = [
     *(state("a", q) for q in (0, 1, 2)),
     state("b", 0),
     *(state("c", q) for q in (0, -1)),
     state("d", 0),
-    state("d", 1, field=0.1),
+    state("d", 0, field=0.1),
+    state("d", 1, field=-0.1),
 ]
 
 
-def test_groups_are_one_geometry_in_one_field_at_several_charges():
-    assert charge_groups(FRAMES) == [[0, 1, 2], [4, 5]]
+def test_pairs_differ_in_their_charge_or_their_field_alone():
+    assert state_groups(FRAMES) == [[0, 1, 2], [4, 5], [6, 7, 8]]
     assert charge_pairs(FRAMES) == [(0, 1), (0, 2), (1, 2), (4, 5)]
+    assert field_pairs(FRAMES) == [(6, 7)]
 
 
-def test_states_of_one_charge_are_no_pair():
-    """Two spins, for example."""
-    spins = [state("a", 0), state("a", 0), state("a", 1)]
+def test_one_state_twice_is_no_pair():
+    """Two spins, for example, or fields that rounding sets apart."""
+    spins = [state("a", 0), state("a", 0, field=1e-9), state("a", 1)]
     assert charge_pairs(spins) == [(0, 2), (1, 2)]
-    assert charge_groups(spins[:2]) == []
+    assert field_pairs(spins) == [] and state_groups(spins[:2]) == []
 
 
 def test_a_structure_without_a_group_is_compared_with_none():
     alone = [state("a", 0), state("a", 1)]
     for atoms in alone:
         del atoms.info["group"]
-    assert geometry_of(alone[0]) == "" and charge_groups(alone) == []
+    assert geometry_of(alone[0]) == "" and state_groups(alone) == []
     (batch,) = make_loader(alone, SETTINGS, batch_size=2)
-    assert batch.charge_pairs().shape == (2, 0)
+    assert batch.charge_pairs().shape == batch.field_pairs().shape == (2, 0)
 
 
 def test_a_batch_knows_its_pairs():
     (batch,) = make_loader(FRAMES, SETTINGS, batch_size=len(FRAMES))
     assert batch.charge_pairs().T.tolist() == [list(pair) for pair in charge_pairs(FRAMES)]
+    assert batch.field_pairs().T.tolist() == [list(pair) for pair in field_pairs(FRAMES)]
 
 
 @pytest.mark.parametrize("size", [3, 4, 5, 100])
 @pytest.mark.parametrize("seed", [0, 1, None])
-def test_every_structure_comes_once_and_charge_states_together(size, seed):
+def test_every_structure_comes_once_and_states_together(size, seed):
     generator = None if seed is None else torch.Generator().manual_seed(seed)
     sampler = TogetherSampler(FRAMES, size, generator)
     for _ in range(3):
@@ -63,7 +72,7 @@ def test_every_structure_comes_once_and_charge_states_together(size, seed):
         assert len(batches) == len(sampler) == -(-len(FRAMES) // size)
         assert sorted(i for batch in batches for i in batch) == list(range(len(FRAMES)))
         assert max(map(len, batches)) <= size
-        for group in charge_groups(FRAMES):
+        for group in state_groups(FRAMES):
             assert any(set(group) <= set(batch) for batch in batches)
 
 

@@ -31,7 +31,8 @@ def test_errors_are_shown_in_their_unit(name):
     sums = ErrorSums()
     sums.add({name: squares(0.5, 3)})
     sums.add({name: squares(0.22, 5)})
-    factor = 1000.0 if errors()[name].unit.startswith("meV") else 1.0
+    unit = errors()[name].unit
+    factor = 1000.0 if unit.startswith("meV") else 100.0 if unit == "%" else 1.0
     assert sums.rmse(name) == pytest.approx(0.3 * factor, rel=1e-12)
     assert isinstance(sums.totals[name], float)
 

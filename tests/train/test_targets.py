@@ -21,6 +21,7 @@ from bench.data.statistics import fit_baseline, training_means
 from bench.errors import BenchError
 from bench.labels.quantities import DIPOLE, FERMI_LEVEL, MULTIPOLES
 from bench.models.prediction import Prediction
+from bench.models.registry import point_class
 from bench.testing.frames import bulk, slab
 from bench.train.losses import squared_errors, weighted_loss
 from bench.train.targets import (
@@ -32,6 +33,27 @@ from bench.train.targets import (
     mode_of,
 )
 from tests.train.toy import ToyPoint, dataset, frames, report
+
+
+def test_induced_dipoles_need_two_fields_of_one_geometry() -> None:
+    structures = {"train": frames(2)}
+    names, reason = ["energy", "induced_dipole"], "no geometry has a dipole in several fields"
+    weights = LossWeights(induced_dipole=2.0)
+    for atoms, field in zip(structures["train"], (0.0, 0.1)):
+        atoms.info |= {"group": "a", "electric_field": np.array([0.0, 0.0, field])}
+    assert choose_losses(weights, names, structures).weights["induced_dipole"] == 2.0
+    with pytest.raises(BenchError, match="batch_size=1"):
+        choose_losses(weights, names, structures, batch_size=1)
+    del structures["train"][0].info["REF_dipole"]
+    with pytest.raises(BenchError, match=reason):
+        choose_losses(weights, names, structures)
+
+
+@pytest.mark.parametrize(
+    ("name", "responds"), [("local_charges", False), ("scf_qeq", True), ("global_embedding", True)]
+)
+def test_a_response_is_trained_where_a_point_has_one(name: str, responds: bool) -> None:
+    assert ("induced_dipole" in allowed_losses(point_class(name))) == responds
 
 
 def test_a_stability_loss_that_changes_nothing_is_refused() -> None:
@@ -292,8 +314,10 @@ def test_predicting_the_mean_pays_every_weight(system: str) -> None:
             rows = torch.as_tensor(mean).expand(len(frames), -1)
             setattr(lazy, quantity.name, rows if quantity is DIPOLE else rows[:, 0])
     predicted = ["energy", "forces", "multipoles", "total_charge", "dipole", "fermi_level"]
-    weights = LossWeights(energy=7.0, forces=5.0)
-    losses = choose_losses(weights, [*predicted, "charge_difference"], {"train": frames})
+    responds = 2.0 if system == "pt_water" else 0.0
+    weights = LossWeights(energy=7.0, forces=5.0, induced_dipole=responds)
+    differences = ["charge_difference", "induced_dipole"]
+    losses = choose_losses(weights, [*predicted, *differences], {"train": frames})
     squares = squared_errors(lazy, batch, stable_range=(-9.0, 1.0))
     for name, weight in losses.weights.items():
         factors = Losses({name: weight}, {}).factors(label_spreads(frames))
@@ -303,6 +327,7 @@ def test_predicting_the_mean_pays_every_weight(system: str) -> None:
         else:
             assert paid == pytest.approx(weight, rel=1e-9), name
     assert ("charge_difference" in losses.weights) == (system == "sio2_vacancy")
+    assert ("induced_dipole" in losses.weights) == (system == "pt_water")
 
 
 def test_charge_differences_need_two_charge_states_and_room_for_both() -> None:
