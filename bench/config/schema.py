@@ -184,6 +184,7 @@ class SystemConfig:
     train_size: int = key(
         0, "of the training set, nested, chosen by the seed; 0: all", "structures", least=0
     )
+    leave_out: str = key("", "left out of training, such as charge=-1 or subset=NAME")
 
 
 def with_losses(kind: type[T]) -> type[T]:

@@ -15,7 +15,7 @@ from bench.config.schema import SystemConfig
 from bench.data.card import check_sha256, read_card
 from bench.data.checks import check_frame, check_identity, check_set
 from bench.data.extxyz import read_extxyz
-from bench.data.subset import training_subset
+from bench.data.subset import training_subset, without
 from bench.labels import keys as names
 from bench.labels.keys import SPLITS
 from bench.labels.quantities import MULTIPOLES, labels
@@ -95,7 +95,7 @@ def load_dataset(system: SystemConfig, *, seed: int = 0) -> Dataset:
     """Read and check a system's data.
 
     Args:
-        system: which, and how many of its training structures.
+        system: which, and how many of its training structures, without which.
         seed: decides which those are (``training_subset``).
 
     Raises:
@@ -113,6 +113,7 @@ def load_dataset(system: SystemConfig, *, seed: int = 0) -> Dataset:
     check_identity(frames, str(folder))
     by_split = {s: [a for a in frames if a.info["split"] == s] for s in SPLITS}
     size, where = system.train_size, str(folder)
+    by_split = without(by_split, system.leave_out, system=where)
     by_split["train"] = training_subset(by_split["train"], size, seed=seed, system=where)
     check_set(by_split, f"{where}, {size} of its training structures" if size else where)
     return Dataset(system.name, card, dataset_checksum(system), by_split)

@@ -4,7 +4,7 @@ import pytest
 
 from bench.config.schema import SystemConfig
 from bench.data.dataset import load_dataset
-from bench.data.subset import training_subset
+from bench.data.subset import training_subset, without
 from bench.errors import BenchError
 from bench.testing.frames import cluster
 from tests.data.test_dataset import save
@@ -82,3 +82,60 @@ def test_a_subset_without_an_element_of_the_test_set_is_refused(tmp_path):
     system = save(tmp_path, [*FRAMES, other, test])
     with pytest.raises(BenchError, match=r"1 of its training structures: t-0 .* has S, which no"):
         load_dataset(SystemConfig("mine", path=system.path, train_size=1), seed=0)
+
+
+def splits():
+    """Three geometries at three charges in training, two in validation, one in the test set."""
+    found = {"train": [], "valid": [], "test": []}
+    for group, split in zip("abcdef", ("train", "train", "train", "valid", "valid", "test")):
+        for charge in (-1.0, 0.0, 2.0):
+            atoms = state(group, f"{charge:+g}", split)
+            atoms.info |= {"total_charge": charge, "trajectory": f"t_{group}", "subset": "bulk"}
+            found[split].append(atoms)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("words", "train", "valid"),
+    [
+        ("", 9, 6),
+        ("charge=-1", 6, 4),
+        ("charge=-1.0 charge=2", 3, 2),
+        ("group=a", 6, 6),
+        ("trajectory=t_[ab]", 3, 6),
+    ],
+)
+def test_what_is_left_out_is_neither_trained_on_nor_chooses_weights(words, train, valid):
+    whole = splits()
+    kept = without(whole, words, system="mine")
+    assert (len(kept["train"]), len(kept["valid"])) == (train, valid)
+    assert kept["test"] == whole["test"] and len(whole["train"]) == 9
+    if "charge" in words:
+        charges = {atoms.info["total_charge"] for s in ("train", "valid") for atoms in kept[s]}
+        assert -1.0 not in charges and 0.0 in charges
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("charge=1", r"charge=1: no .*\n.*charge=\+2.*charge=-1.*charge=0\."),
+        ("charge=minus", "no training structure"),
+        ("grup=a", r"Did you mean 'group=\.\.\.'"),
+        ("group=d", "no training structure"),  # of validation alone
+        ("group=ab", r"Allowed: group=a, group=b, group=c\."),
+        ("subset=bulk", "leaves no train structure of mine"),
+        ("group=a group=b group=c", "leaves no train structure"),
+    ],
+)
+def test_words_that_leave_out_nothing_or_all_are_refused(words, told):
+    with pytest.raises(BenchError, match=told):
+        without(splits(), words, system="mine")
+
+
+def test_a_part_of_the_rest_is_taken_after_something_is_left_out(tmp_path):
+    system = save(tmp_path, [*FRAMES, state("v", 0, "valid"), state("t", 0, "test")])
+    part = load_dataset(
+        SystemConfig("mine", path=system.path, train_size=5, leave_out="group=g3"), seed=1
+    )
+    rest = [atoms for atoms in FRAMES if atoms.info["group"] != "g3"]
+    assert uids(part.frames["train"]) == taken(5, seed=1, frames=rest)
