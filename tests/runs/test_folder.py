@@ -1,5 +1,6 @@
 """A run's folder: every file comes back as it was written, and what is damaged is told."""
 
+import gzip
 import json
 
 import ase
@@ -77,6 +78,19 @@ def test_log_and_predictions_come_back(folder):
     folder.write_predictions([water, water])
     frames = folder.read_predictions()
     assert [atoms.info["PRED_energy"] for atoms in frames] == [-1.25, -1.25]
+
+
+def test_predictions_are_read_from_what_gzip_made_and_new_ones_take_its_place(folder):
+    folder.write_predictions([ase.Atoms("H", info={"PRED_energy": -1.0})])
+    plain, packed = (folder.path / f"predictions.extxyz{end}" for end in ("", ".gz"))
+    packed.write_bytes(gzip.compress(plain.read_bytes()))
+    plain.unlink()
+    assert folder.read_predictions()[0].info["PRED_energy"] == -1.0
+    folder.write_predictions([ase.Atoms("H", info={"PRED_energy": -2.0})])
+    assert folder.read_predictions()[0].info["PRED_energy"] == -2.0 and not packed.exists()
+    packed.write_bytes(b"no archive")
+    with pytest.raises(BenchError, match=r"predictions\.extxyz\.gz is damaged"):
+        folder.read_predictions()
 
 
 def test_a_folder_without_a_run_has_no_status(folder):
