@@ -2,7 +2,7 @@
 
 A sentence asks for one where it stands: ``{{ study pt_water scf_qeq forces_rmse .0f }}``, the
 number of a model's runs with default settings, in the format behind it.  Several models, joined by
-commas, give the lowest to the highest.  ``scf_qeq:training.clip_gradient=100.0`` is an experiment
+commas, give the lowest to the highest.  ``scf_qeq:training.clip_gradient=10.0`` is an experiment
 with other settings (joined by plus signs), ``forces_rmse/training`` a metric in another subset than
 ``all``; a subset with stars is the mean over those that match.
 ``{{ claim pt_water scf_qeq polarises .1f }}`` is the number of the claim with this word in it.
