@@ -30,6 +30,7 @@ from bench.config.schema import RunConfig, Solver
             "bench run sy",
             [
                 "system.description=",
+                "system.leave_out=",
                 "system.name=",
                 "system.path=",
                 "system.train_size=",

@@ -62,8 +62,8 @@ def test_no_profile_is_no_figure(frames, key, reason):
 
 
 def test_an_interface_is_shown_with_its_own_metal_and_water():
-    """Of aluminium, the one of three whose parts were calculated alone."""
+    """Of aluminium, the first of those whose parts were calculated alone."""
     frames = [predict(atoms, None) for atoms in reference("al_water")]
     figure = profile_figure(frames, "al_water")
     titles = [axes.get_title().split("\n")[0] for axes in figure.axes[:3]]
-    assert titles == ["Al12, group=g11", "H10O5, group=g12", "Al12H10O5, group=g22"]
+    assert titles == ["Al12, group=g117", "H12O6, group=g118", "Al12H12O6, group=g116"]
