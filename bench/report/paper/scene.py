@@ -128,10 +128,11 @@ class Scene:
         for label in labels:
             for folder in self.folders(label):
                 try:
-                    found.setdefault(label, []).append(folder.read_predictions())
+                    frames = folder.read_predictions()
                 except BenchError as error:
                     reasons.append(error.problem)
-        found = {label: seeds for label, seeds in found.items() if seeds}
+                else:
+                    found.setdefault(label, []).append(frames)
         if not found:
             raise NoData(reasons[0] if reasons else none)
         return found
