@@ -145,3 +145,10 @@ def test_full_states_meet_charge_states_best():
 def test_full_states_have_the_best_forces_and_energies_of_quartz(metric):
     errors = {name: measured("sio2_vacancy", name, metric) for name in axes()}
     assert min(errors, key=errors.__getitem__) == "scf_levels"
+
+
+@pytest.mark.parametrize("model", ["scf_fixed_point", "scf_levels"])
+@pytest.mark.parametrize("metric", ["forces_rmse", "energy_rmse", "charge_difference_rmse"])
+def test_what_was_proposed_lowers_the_errors_of_quartz(model, metric):
+    without = f"{model}:system.leave_out=group=g8[6-9]+group=g90"
+    assert measured("sio2_vacancy", model, metric) < measured("sio2_vacancy", without, metric)
