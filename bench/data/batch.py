@@ -19,12 +19,13 @@ from torch.utils.data import DataLoader
 
 from bench.data.adjacency import GraphPairs, Neighbours, find_pairs, join_pairs
 from bench.data.box import box_of
-from bench.data.groups import SAME_FIELD, TogetherSampler, geometry_of
+from bench.data.groups import TogetherSampler, geometry_of
 from bench.density.geometry import Boundary, Geometry
 from bench.density.reciprocal import boundary_of, half_sphere
 from bench.errors import BenchError
 from bench.labels import keys as names
 from bench.labels.quantities import MULTIPOLES, QUANTITIES, Source
+from bench.labels.state import SAME_FIELD
 from bench.labels.stored import known, labelled_values
 
 

@@ -112,10 +112,12 @@ def load_dataset(system: SystemConfig, *, seed: int = 0) -> Dataset:
         frames += _read_frames(path, card["labels"])
     check_identity(frames, str(folder))
     by_split = {s: [a for a in frames if a.info["split"] == s] for s in SPLITS}
-    size, where = system.train_size, str(folder)
-    by_split = without(by_split, system.leave_out, system=where)
+    size, left_out, where = system.train_size, system.leave_out, str(folder)
+    by_split = without(by_split, left_out, system=where)
     by_split["train"] = training_subset(by_split["train"], size, seed=seed, system=where)
-    check_set(by_split, f"{where}, {size} of its training structures" if size else where)
+    where += f", without {left_out}" if left_out else ""
+    where += f", {size} of its training structures" if size else ""
+    check_set(by_split, where)
     return Dataset(system.name, card, dataset_checksum(system), by_split)
 
 

@@ -15,9 +15,9 @@ import torch
 from torch.utils.data import Sampler
 
 from bench.labels.keys import ELECTRIC_FIELD_KEY, TOTAL_CHARGE_KEY
+from bench.labels.state import SAME_FIELD
 
 GROUP_KEY = "group"
-SAME_FIELD = 1e-6  # V/Å: fields that differ by less are one
 
 
 def geometry_of(atoms: ase.Atoms) -> str:

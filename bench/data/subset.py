@@ -17,9 +17,10 @@ import ase
 from bench.data.groups import GROUP_KEY
 from bench.errors import BenchError, nearest
 from bench.labels.keys import TOTAL_CHARGE_KEY
+from bench.labels.state import charge_name
 
 _NAMES = (GROUP_KEY, "subset", "trajectory")
-_CHARGE = "charge"
+_CHARGE = "charge"  # as ``charge_name`` writes it
 
 
 def training_subset(
@@ -95,7 +96,7 @@ def _answers(atoms: ase.Atoms, word: str) -> bool:
 def _alike(word: str, frames: Sequence[ase.Atoms]) -> set[str]:
     """What structures answer to, of the same kind as the word where there is that kind."""
     charges = {float(atoms.info[TOTAL_CHARGE_KEY]) for atoms in frames}
-    found = {f"{_CHARGE}={charge:+g}" if charge else f"{_CHARGE}=0" for charge in charges}
+    found = {charge_name(charge) for charge in charges}
     for name in _NAMES:
         found |= {f"{name}={atoms.info[name]}" for atoms in frames if name in atoms.info}
     kind = word.partition("=")[0]

@@ -10,9 +10,10 @@ import ase
 import numpy as np
 
 from bench.evaluate.scoring import Array
-from bench.evaluate.selection import charge_name, converged, felt_field, total_charge
+from bench.evaluate.selection import converged, felt_field, total_charge
 from bench.labels.keys import BASELINE_KEY, CHARGE_BLIND_KEY
 from bench.labels.quantities import ENERGY
+from bench.labels.state import charge_name
 
 CHARGE_BLIND = "the point does not know the total charge"
 NO_GROUP = "no geometry with several total charges in the test set"

@@ -34,8 +34,8 @@ from bench.evaluate.registry import (
 )
 from bench.evaluate.relaxed import score_relaxed
 from bench.evaluate.scoring import Array, Sample, score_by_subset, sound_sample
-from bench.evaluate.selection import charge_name
 from bench.evaluate.transition_levels import score_levels
+from bench.labels.state import charge_name
 from bench.runs.records import Evaluation
 
 

@@ -29,7 +29,7 @@ from bench.evaluate.registry import (
     VACANCY_OPENINGS,
 )
 from bench.evaluate.scoring import UNSOUND, Array, Missing, Sample, score_by_subset
-from bench.evaluate.selection import charge_name, total_charge
+from bench.evaluate.selection import total_charge
 from bench.evaluate.transition_levels import NO_DIELECTRIC, correction, score_levels
 from bench.labels.keys import (
     RELAXED_CONVERGED_KEY,
@@ -38,6 +38,7 @@ from bench.labels.keys import (
     RELAXED_SUBSET,
     VACANCY_SITE_KEY,
 )
+from bench.labels.state import charge_name
 from bench.runs.records import Evaluation
 
 NO_RELAXED = f"no relaxed geometry (subset={RELAXED_SUBSET}) in the test set"

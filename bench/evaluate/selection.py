@@ -18,8 +18,8 @@ from bench.labels.keys import (
     ELECTRIC_FIELD_KEY,
     TOTAL_CHARGE_KEY,
 )
+from bench.labels.state import SAME_FIELD, charge_name
 
-SAME_FIELD = 1e-6  # V/Å
 NO_APPLIED_FIELD = 1e-3  # V/Å
 
 
@@ -42,11 +42,6 @@ def total_charge(atoms: ase.Atoms) -> int | float:
     """Total charge in e, an integer where it is one."""
     charge = float(atoms.info[TOTAL_CHARGE_KEY])
     return int(charge) if charge.is_integer() else charge
-
-
-def charge_name(*charges: float) -> str:
-    """``charge=+1`` or ``charge=0,+1,+2``."""
-    return "charge=" + ",".join(f"{charge:+g}" if charge else "0" for charge in charges)
 
 
 def felt_field(atoms: ase.Atoms) -> np.ndarray:

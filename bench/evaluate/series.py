@@ -10,7 +10,8 @@ import ase
 import numpy as np
 
 from bench.evaluate.scoring import Array, Missing
-from bench.evaluate.selection import SAME_FIELD, charge_name, converged, felt_field, total_charge
+from bench.evaluate.selection import converged, felt_field, total_charge
+from bench.labels.state import SAME_FIELD, charge_name
 
 FEWEST_FIELDS = 3
 SAME_PLACE = 1e-4  # Å

@@ -22,8 +22,9 @@ from bench.evaluate.image_charge import image_correction
 from bench.evaluate.record import record
 from bench.evaluate.registry import Family, MetricInfo
 from bench.evaluate.scoring import UNSOUND, Array, Sample, score_by_subset, sound_sample
-from bench.evaluate.selection import charge_name, total_charge
+from bench.evaluate.selection import total_charge
 from bench.labels.keys import DIELECTRIC_KEY
+from bench.labels.state import charge_name
 from bench.runs.records import Evaluation
 
 NO_DIELECTRIC = f"the structures do not state {DIELECTRIC_KEY}"

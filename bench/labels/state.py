@@ -12,6 +12,7 @@ from bench.errors import BenchError
 from bench.labels.keys import ELECTRIC_FIELD_KEY, TOTAL_CHARGE_KEY
 
 CHEMICAL_POTENTIAL = "chemical_potential"
+SAME_FIELD = 1e-6  # V/Å: fields that differ by less are one
 
 # What other codes call the same: mace-torch, fairchem, AIMNet2, ORB, DFT drivers.
 FOREIGN_KEYS = {
@@ -47,6 +48,11 @@ def read_state(key: str, value: Any, where: str) -> float | NDArray[np.float64]:
     if not np.isfinite(array).all():
         raise BenchError(f"{where}: {key}={array.tolist()} is not finite.", _MENDS[key])
     return np.asarray(array, dtype=np.float64).reshape(3) if size == 3 else float(array.item())
+
+
+def charge_name(*charges: float) -> str:
+    """``charge=+1`` or ``charge=0,+1,+2``."""
+    return "charge=" + ",".join(f"{charge:+g}" if charge else "0" for charge in charges)
 
 
 def unread(info: Mapping[str, Any], key: str, value: Any) -> str:

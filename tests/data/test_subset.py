@@ -6,6 +6,7 @@ from bench.config.schema import SystemConfig
 from bench.data.dataset import load_dataset
 from bench.data.subset import training_subset, without
 from bench.errors import BenchError
+from bench.labels.state import charge_name
 from bench.testing.frames import cluster
 from tests.data.test_dataset import save
 
@@ -82,6 +83,8 @@ def test_a_subset_without_an_element_of_the_test_set_is_refused(tmp_path):
     system = save(tmp_path, [*FRAMES, other, test])
     with pytest.raises(BenchError, match=r"1 of its training structures: t-0 .* has S, which no"):
         load_dataset(SystemConfig("mine", path=system.path, train_size=1), seed=0)
+    with pytest.raises(BenchError, match=r"without group=a: t-0 .* has S, which no"):
+        load_dataset(SystemConfig("mine", path=system.path, leave_out="group=a"))
 
 
 def splits():
@@ -113,6 +116,13 @@ def test_what_is_left_out_is_neither_trained_on_nor_chooses_weights(words, train
     if "charge" in words:
         charges = {atoms.info["total_charge"] for s in ("train", "valid") for atoms in kept[s]}
         assert -1.0 not in charges and 0.0 in charges
+
+
+def test_charges_have_the_names_by_which_they_are_left_out():
+    assert charge_name(0) == "charge=0"
+    assert charge_name(0, 1.0, 2, -1) == "charge=0,+1,+2,-1"
+    kept = without(splits(), charge_name(-1), system="mine")
+    assert {atoms.info["total_charge"] for atoms in kept["train"]} == {0.0, 2.0}
 
 
 @pytest.mark.parametrize(

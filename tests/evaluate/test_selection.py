@@ -3,7 +3,6 @@ import pytest
 
 from bench.evaluate.selection import (
     beyond,
-    charge_name,
     headline,
     subsets,
     total_charge,
@@ -60,9 +59,7 @@ def test_neither_fields_nor_charges_make_subsets_where_they_do_not_vary() -> Non
     assert subsets([frame(), frame()]) == {"all": [0, 1], "interface": [0, 1]}
 
 
-def test_charges_have_names() -> None:
-    assert charge_name(0) == "charge=0"
-    assert charge_name(0, 1.0, 2, -1) == "charge=0,+1,+2,-1"
+def test_a_whole_charge_is_an_integer() -> None:
     assert total_charge(frame(charge=np.float64(2.0))) == 2
     assert total_charge(frame(charge=0.5)) == 0.5
 
