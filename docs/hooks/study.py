@@ -24,9 +24,12 @@ if TYPE_CHECKING:
 STUDY = Path(__file__).parents[2] / "results" / "study"
 COLUMNS = [*AXES, "name", "subset", "unit", "better"]
 COLUMNS += ["mean", "std", "seeds", "n", "low", "high"]
+_PART = "system.leave_out="
+COMPARED = [f"{name}_rmse" for name in ("energy", "forces", "dipole_slope", "charge_difference")]
 _ASKED = re.compile(r"^<!-- results: (?P<model>\w+) -->$", re.MULTILINE)
 _CHOSEN = re.compile(r"^<!-- validation: (?P<name>\w+) -->$", re.MULTILINE)
 _SEEN = re.compile(r"^<!-- seen: (?P<name>\w+) -->$", re.MULTILINE)
+_LEFT_OUT = re.compile(r"^<!-- left out: (?P<name>\w+) -->$", re.MULTILINE)
 _CLAIMS = re.compile(r"^<!-- claims -->$", re.MULTILINE)
 _TABLE = re.compile(r"^<!-- table: (?P<name>\w+) -->$", re.MULTILINE)
 
@@ -45,6 +48,7 @@ def on_page_markdown(markdown: str, **_: object) -> str:
     """The page with a model's results, or a whole table, where it asks for them."""
     markdown = _CHOSEN.sub(lambda asked: validation_of(STUDY / f"{asked['name']}.csv"), markdown)
     markdown = _SEEN.sub(lambda asked: seen_of(STUDY / f"{asked['name']}.csv"), markdown)
+    markdown = _LEFT_OUT.sub(lambda asked: left_out_of(STUDY / f"{asked['name']}.csv"), markdown)
     markdown = _CLAIMS.sub(lambda _: claims_of(STUDY / "claims.csv"), markdown)
     markdown = _TABLE.sub(lambda asked: table_of(STUDY / f"{asked['name']}.csv"), markdown)
     markdown = markdown.replace("](../results/study/figures/", "](figures/")
@@ -86,8 +90,30 @@ def validation_of(path: Path) -> str:
 
 def seen_of(path: Path) -> str:
     """Errors on training and test structures, of ``bench table split=train``."""
-    names = ("energy", "forces", "dipole_slope", "charge_difference")
-    return _boards(path, [f"{name}_rmse" for name in names], [validation.TRAINING, "all"])
+    return _boards(path, COMPARED, [validation.TRAINING, "all"])
+
+
+def left_out_of(path: Path) -> str:
+    """Errors on test structures of models trained without a part of the set, and with all of it.
+
+    Raises:
+        ValueError: the study has no number of the model that nothing was left out of.
+    """
+    rows = pd.read_csv(path, dtype={"changed": str}).fillna({"changed": "", "unit": ""})
+    asked = select(rows[rows["changed"].str.startswith(_PART)], metrics=COMPARED)
+    numbers = study(path.parent)
+    alike = ["system", "model", "preset", "name", "subset"]
+    whole = numbers[numbers["changed"] == ""].set_index(alike)
+    lines = []
+    for _, row in asked.sort_values(["system", "model", "changed"], kind="stable").iterrows():
+        which = tuple(row[alike])
+        if which not in whole.index:
+            raise ValueError(f"{path}: nothing to compare with {which}.")
+        both = pd.DataFrame([row, whole.loc[which]])
+        texts = [f"**{cell.text}**" if cell.best else cell.text for cell in cells(both)]
+        what = f"`{row['model']}` on `{row['system']}`, `{row['changed'].removeprefix(_PART)}`"
+        lines.append([what, f"`{row['name']}` [{row['unit']}]", *texts])
+    return table(["what is left out", "error", "without it", "with it"], lines)
 
 
 def _boards(path: Path, metrics: Sequence[str], subsets: Sequence[str]) -> str:

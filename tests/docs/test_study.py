@@ -114,3 +114,20 @@ def test_a_table_is_shown_as_it_is_in_its_file(tmp_path):
     (tmp_path / "choices.csv").write_text("rate,forces [meV/Å]\n0.02,119\n0.01,\n")
     shown = study.table_of(tmp_path / "choices.csv")
     assert shown == "| rate | forces [meV/Å] |\n| --- | --- |\n| 0.02 | 119 |\n| 0.01 |  |"
+
+
+LEFT = "system.leave_out=charge=-1"
+
+
+def test_what_was_left_out_stands_beside_the_whole(folder):
+    folder("numbers.csv", [row("les", 40.0)])
+    place = folder("part.csv", [row("les", 50.0, changed=LEFT), row("les", 40.0)])
+    text = study.left_out_of(place / "part.csv")
+    line = "| `les` on `pt_water`, `charge=-1` | `forces_rmse` [meV/Å] |"
+    assert text.splitlines()[2:] == [f"{line} 50 ± 1 (3) | **40 ± 1 (3)** |"]
+
+
+def test_what_was_left_out_of_a_model_that_has_no_other_run_is_refused(folder):
+    place = folder("part.csv", [row("les", 50.0, changed=LEFT)])
+    with pytest.raises(ValueError, match=r"nothing to compare with \('pt_water', 'les'"):
+        study.left_out_of(place / "part.csv")
