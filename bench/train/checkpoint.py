@@ -15,6 +15,7 @@ from torch.optim.swa_utils import AveragedModel
 from bench.errors import BenchError
 from bench.models.base import Point
 from bench.storage import write_tensors
+from bench.train.clipping import NormMean
 from bench.train.log import Row
 from bench.train.schedule import LearningRate
 from bench.train.sums import ErrorSums, ScfSums
@@ -27,6 +28,7 @@ class Position:
     Attributes:
         step: steps of the optimiser made.
         batch: batches taken from the present pass over the training set.
+        norms: of the gradients so far.
         errors: running training errors since the last validation.
         scf: health of the training solves since then.
         recent_seconds: time spent since then.
@@ -41,6 +43,7 @@ class Position:
 
     step: int = 0
     batch: int = 0
+    norms: NormMean = field(default_factory=NormMean)
     errors: ErrorSums = field(default_factory=ErrorSums)
     scf: ScfSums = field(default_factory=ScfSums)
     recent_seconds: float = 0.0
@@ -55,8 +58,8 @@ class Position:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Position:
         """The inverse of ``dataclasses.asdict``."""
-        sums = {"errors": ErrorSums(**values["errors"]), "scf": ScfSums(**values["scf"])}
-        return cls(**{**values, **sums})
+        kinds = {"norms": NormMean, "errors": ErrorSums, "scf": ScfSums}
+        return cls(**{**values, **{name: kind(**values[name]) for name, kind in kinds.items()}})
 
     def start_stage(self) -> None:
         """The losses of another stage are no measure of this one."""

@@ -21,6 +21,7 @@ from bench.models.base import Point, Unrolling
 from bench.signals import Interrupted, InterruptFlag, interruptible
 from bench.storage import write_csv
 from bench.train.checkpoint import Position, TrainingState, load_best
+from bench.train.clipping import clip_gradients, gradient_norm
 from bench.train.files import TrainingFiles
 from bench.train.log import Row, error_column, lines
 from bench.train.losses import STABILITY, squared_errors, stable_range, weighted_loss
@@ -299,8 +300,11 @@ class Trainer:
         loss = weighted_loss(squares, self._factors)
         optimizer.zero_grad()
         torch.autograd.backward(loss)
-        norm = torch.nn.utils.clip_grad_norm_(state.model.parameters(), training.clip_gradient)
-        self._check_divergence(loss.item(), norm.item(), batch)
+        norm = gradient_norm(state.model.parameters()).item()
+        self._check_divergence(loss.item(), norm, batch)
+        limit = position.norms.limit(training.clip_gradient)
+        clip_gradients(state.model.parameters(), norm, limit)
+        position.norms.add(norm)
         optimizer.step()
         state.average.update_parameters(state.model)
         position.errors.add(squares)

@@ -58,11 +58,18 @@ def check_complete(model: nn.Module, optimizer: torch.optim.Optimizer) -> None:
         raise BenchError(f"trainable parameters outside the optimiser: {', '.join(lost) or 'all'}.")
 
 
+def short_at_first(decay: float, step: int) -> float:
+    """Decay of a running average, min(decay, (1 + t) / (10 + t)) in step t.
+
+    The average forgets what it began with at once and not after 1 / (1 − decay) steps.
+    """
+    return min(decay, (1 + step) / (10 + step))
+
+
 def average_weights(model: nn.Module, decay: float) -> AveragedModel:
     """An exponential moving average of ``model``'s weights, without gradients.
 
-    Step t ≥ 1 takes a ← d a + (1 − d) w with d = min(decay, (1 + t) / (10 + t)), so that the
-    average forgets the initial weights at once and not after 1 / (1 − decay) steps.
+    Step t ≥ 1 takes a ← d a + (1 − d) w with d of ``short_at_first``.
 
     Args:
         model: whose weights are averaged.
@@ -71,8 +78,7 @@ def average_weights(model: nn.Module, decay: float) -> AveragedModel:
 
     @torch.no_grad()
     def update(averaged: list[Tensor], current: list[Tensor], step: Tensor) -> None:
-        t = int(step)
-        torch._foreach_lerp_(averaged, current, 1.0 - min(decay, (1 + t) / (10 + t)))
+        torch._foreach_lerp_(averaged, current, 1.0 - short_at_first(decay, int(step)))
 
     average = AveragedModel(model, multi_avg_fn=update)  # type: ignore[arg-type]
     return average.requires_grad_(False)
