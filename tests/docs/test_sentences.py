@@ -35,7 +35,7 @@ def test_subsets_and_settings_are_told_apart():
     assert measured("sio2_vacancy", "scf_qeq", "charge_difference_rmse/training") < test
     default, other = (
         measured("sio2_vacancy", f"scf_levels{settings}", "score/validation")
-        for settings in ("", ":training.clip_gradient=10.0")
+        for settings in ("", ":training.clip_gradient=0.5")
     )
     assert default < other
 
@@ -80,25 +80,32 @@ def test_the_study_has_one_seed_as_its_page_says():
 # Sentences of the README and of docs/study.md whose words, not digits, come from the study.
 
 
-@pytest.mark.parametrize("system", METALS)
-def test_a_learned_map_meets_dipoles_in_fields_best_of_points_with_charges(system):
+@pytest.mark.parametrize(
+    ("system", "nearest"),
+    [("pt_water", ["polar", "scf_fixed_point"]), ("al_water", ["scf_fixed_point"])],
+)
+def test_who_is_nearest_to_the_slope_of_the_dipole_of_points_with_charges(system, nearest):
     charged = axes().keys() - {"short_range", "les", "global_embedding"}
     errors = {name: measured(system, name, "dipole_slope_rmse") for name in charged}
-    assert min(errors, key=errors.__getitem__) == "scf_fixed_point"
+    assert sorted(errors, key=errors.__getitem__)[: len(nearest)] == nearest
 
 
-@pytest.mark.parametrize("system", METALS)
-def test_self_consistent_points_are_close_in_forces_on_metals(system):
-    names = ("scf_fixed_point", "scf_energy_functional", "scf_response", "scf_levels")
-    errors = {name: measured(system, name, "forces_rmse") for name in axes()}
-    best = min(errors.values())
-    assert min(errors, key=errors.__getitem__) in names
-    assert all(errors[name] < 1.1 * best for name in names)
+def test_self_consistent_points_are_close_in_forces_on_aluminium():
+    names = {"scf_fixed_point", "scf_energy_functional", "scf_response", "scf_levels"}
+    errors = {name: measured("al_water", name, "forces_rmse") for name in axes()}
+    ranking = sorted(errors, key=errors.__getitem__)
+    assert {*ranking[:4]} == names
+    assert errors[ranking[3]] < 1.1 * errors[ranking[0]]
 
 
-@pytest.mark.parametrize("system", [*METALS, "sio2_vacancy"])
-def test_polar_has_larger_force_errors_than_no_electrostatics(system):
-    assert measured(system, "polar", "forces_rmse") > measured(system, "short_range", "forces_rmse")
+def test_field_updates_have_the_best_forces_of_platinum():
+    errors = {name: measured("pt_water", name, "forces_rmse") for name in axes()}
+    assert min(errors, key=errors.__getitem__) == "polar"
+
+
+def test_field_updates_have_the_worst_forces_of_larger_cells_of_quartz():
+    errors = {n: measured("sio2_vacancy", n, "forces_rmse/larger_supercell") for n in axes()}
+    assert max(errors, key=errors.__getitem__) == "polar"
 
 
 @pytest.mark.parametrize("system", METALS)
@@ -141,9 +148,8 @@ def test_full_states_meet_charge_states_best():
     assert ranking[:2] == ["scf_levels", "scf_fixed_point"]
 
 
-@pytest.mark.parametrize("metric", ["forces_rmse", "energy_rmse"])
-def test_full_states_have_the_best_forces_and_energies_of_quartz(metric):
-    errors = {name: measured("sio2_vacancy", name, metric) for name in axes()}
+def test_full_states_have_the_best_energies_of_quartz():
+    errors = {name: measured("sio2_vacancy", name, "energy_rmse") for name in axes()}
     assert min(errors, key=errors.__getitem__) == "scf_levels"
 
 
