@@ -41,8 +41,12 @@ def test_subsets_and_settings_are_told_apart():
 
 
 def test_stars_are_the_mean_over_subsets():
-    each = [measured("pt_water", "scf_qeq", f"cooperativity/group={k}") for k in ("g75", "g94")]
-    assert measured("pt_water", "scf_qeq", "cooperativity/group=*") == pytest.approx(sum(each) / 2)
+    rows = study()
+    rows = rows[(rows["system"] == "pt_water") & (rows["model"] == "scf_qeq")]
+    each = rows.loc[(rows["name"] == "cooperativity") & (rows["changed"] == ""), "mean"]
+    assert len(each) > 1
+    told = measured("pt_water", "scf_qeq", "cooperativity/group=*")
+    assert told == pytest.approx(each.mean())
 
 
 @pytest.mark.parametrize(
@@ -114,25 +118,20 @@ def test_what_does_not_know_the_field_does_not_respond(system, model):
     assert claimed(system, model, "polarises") == 0
 
 
-@pytest.mark.parametrize("system", METALS)
-def test_a_global_embedding_is_first_in_the_slope_of_the_dipole(system):
+@pytest.mark.parametrize(("system", "place"), [("al_water", 0), ("pt_water", 1)])
+def test_a_global_embedding_is_near_to_the_slope_of_the_dipole(system, place):
     known = axes().keys() - {"short_range", "les"}
     errors = {name: measured(system, name, "dipole_slope_rmse") for name in known}
-    assert min(errors, key=errors.__getitem__) == "global_embedding"
+    assert sorted(errors, key=errors.__getitem__)[place] == "global_embedding"
 
 
-def test_one_point_passes_every_probe():
+def test_two_points_pass_every_probe():
     passing = {
         name
         for name in axes()
         if (runs := verdicts(name)) and all({*run.values()} == {"pass"} for run in runs)
     }
-    assert passing == {"scf_response"}
-
-
-def test_full_states_pass_every_probe_but_screening():
-    (run,) = verdicts("scf_levels")
-    assert {probe for probe, verdict in run.items() if verdict != "pass"} == {"screening"}
+    assert passing == {"scf_levels", "scf_response"}
 
 
 @pytest.mark.parametrize("probe", ["zero field", "bystander", "dissociation", "chain"])
@@ -153,8 +152,9 @@ def test_full_states_have_the_best_energies_of_quartz():
     assert min(errors, key=errors.__getitem__) == "scf_levels"
 
 
-@pytest.mark.parametrize("model", ["scf_fixed_point", "scf_levels"])
 @pytest.mark.parametrize("metric", ["forces_rmse", "energy_rmse", "charge_difference_rmse"])
-def test_what_was_proposed_lowers_the_errors_of_quartz(model, metric):
+@pytest.mark.parametrize(("model", "lower"), [("scf_levels", True), ("scf_fixed_point", False)])
+def test_what_was_proposed_lowers_the_errors_of_one_of_two_points_on_quartz(model, lower, metric):
     without = f"{model}:system.leave_out=group=g8[6-9]+group=g90"
-    assert measured("sio2_vacancy", model, metric) < measured("sio2_vacancy", without, metric)
+    before, after = (measured("sio2_vacancy", name, metric) for name in (without, model))
+    assert (after < before) is lower
