@@ -158,3 +158,20 @@ def test_what_was_proposed_lowers_the_errors_of_one_of_two_points_on_quartz(mode
     without = f"{model}:system.leave_out=group=g8[6-9]+group=g90"
     before, after = (measured("sio2_vacancy", name, metric) for name in (without, model))
     assert (after < before) is lower
+
+
+@pytest.mark.parametrize(
+    ("model", "more"),
+    [
+        ("scf_qeq", False),
+        ("scf_energy_functional", False),
+        ("split_charges", True),
+        ("scf_response", True),
+    ],
+)
+def test_who_spreads_and_who_heaps_up_the_charge_of_a_vacancy(model, more):
+    told, expected = (
+        measured("sio2_vacancy", model, f"vacancy_charge{kind}/charge=+1")
+        for kind in ("", "_reference")
+    )
+    assert (told > 1.2 * expected) if more else (told < 0.8 * expected)

@@ -31,8 +31,7 @@ def draw(scene: Scene) -> Drawing:
         NoData: no experiment has several charge states.
     """
     panels = [panel(scene, f"{family.name}_rmse", title) for family, title in ERRORS.items()]
-    charges = [s for s in scene.subsets(VACANCY_CHARGE.name) if s.startswith("charge=")]
-    panels += [_within(scene, subset) for subset in charges]
+    panels += [_within(scene, subset) for subset in scene.charge_subsets(VACANCY_CHARGE.name)]
     try:
         figure, labels = row_figure(scene, panels, "charge states")
     except NoData as nothing:

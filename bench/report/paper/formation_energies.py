@@ -20,7 +20,7 @@ from bench.report.paper.caption import Drawing, counts
 from bench.report.paper.lines import legend_below
 from bench.report.paper.points import BLACK
 from bench.report.paper.rows import Panel, in_units, row_figure
-from bench.report.paper.scene import Scene
+from bench.report.paper.scene import CHARGE, Scene
 
 MARGIN = 1.0  # eV beyond the outermost levels
 DFT = "DFT"
@@ -215,8 +215,8 @@ def _from_levels(scene: Scene) -> pd.DataFrame:
 def _from_energies(scene: Scene) -> pd.DataFrame:
     """The same over the relaxed host, of every relaxed charge."""
     name = FORMATION_ENERGY.name
-    charges = [s for s in scene.subsets(name) if s.startswith("charge=")]
-    columns = {float(s.removeprefix("charge=")): _with_reference(scene, name, s) for s in charges}
+    charges = scene.charge_subsets(name)
+    columns = {float(s.removeprefix(CHARGE)): _with_reference(scene, name, s) for s in charges}
     return pd.DataFrame(columns).dropna()
 
 

@@ -26,6 +26,7 @@ MODES = ("auto", "staged", "implicit", "unrolled", "direct")  # the best first
 DATA = ["system", "data_checksum"]
 WELL = (Status.done.value, DUPLICATE)
 OVER = (Status.failed.value, Status.diverged.value, DAMAGED)  # others may still end well
+CHARGE = "charge="  # begins the name of a subset of one total charge
 REASON = 120  # characters of a reason in a caption
 
 
@@ -101,6 +102,11 @@ class Scene:
     def subsets(self, name: str) -> list[str]:
         """Subsets in which some experiment has the metric, in the order in which they came."""
         return list(dict.fromkeys(self.numbers.loc[self.numbers["name"] == name, "subset"]))
+
+    def charge_subsets(self, name: str) -> list[str]:
+        """Those of ``subsets`` that are one total charge, from the lowest to the highest."""
+        found = [s for s in self.subsets(name) if s.startswith(CHARGE) and "," not in s]
+        return sorted(found, key=lambda subset: float(subset.removeprefix(CHARGE)))
 
     def reference(self, name: str, subset: str) -> float:
         """DFT's value of a quantity; the mean over runs, which may differ in what they score."""

@@ -156,3 +156,10 @@ def test_seeds_are_means_with_intervals(tmp_path):
     row = scene(tmp_path).values("forces_rmse").loc["polar"]
     assert row["mean"] == 20.0 and row["seeds"] == 3
     assert row["high"] - row["low"] == pytest.approx(2 * 4.302652729911275 * 2 / np.sqrt(3))
+
+
+def test_charges_come_from_the_lowest_to_the_highest(tmp_path):
+    names = [f"vacancy_charge[charge={charge}]" for charge in ("+2", "-1", "0", "+1")]
+    run(tmp_path, "scf_qeq", dict.fromkeys([*names, "vacancy_charge[charge=0,+1]"], 0.5))
+    found = scene(tmp_path).charge_subsets("vacancy_charge")
+    assert found == ["charge=-1", "charge=0", "charge=+1", "charge=+2"]
