@@ -230,7 +230,7 @@ class TrainingConfig:
     weight_decay: float = key(0.0, "of the backbone's inner weights", least=0)
     schedule: str = key("cosine", "of the learning rate", choices=("cosine", "plateau", "constant"))
     warmup_fraction: float = key(0.025, "first part of the steps: the rate rises", least=0, most=1)
-    clip_gradient: float = key(1.0, "largest norm", "running mean norms", above=0)
+    clip_gradient: float = key(1.0, "largest norm of a gradient", "running mean norms", above=0)
     ema_decay: float = key(0.99, "of the weights' running average, a step", least=0, below=1)
     early_stop_patience: int = key(0, "without a better loss; 0: any", "validations", least=0)
     time_limit: float = key(0.0, "of training; 0: any", "min", least=0)
