@@ -99,7 +99,7 @@ def left_out_of(path: Path) -> str:
     Raises:
         ValueError: the study has no number of the model that nothing was left out of.
     """
-    rows = pd.read_csv(path, dtype={"changed": str}).fillna({"changed": "", "unit": ""})
+    rows = _rows(path)
     asked = select(rows[rows["changed"].str.startswith(_PART)], metrics=COMPARED)
     numbers = study(path.parent)
     alike = ["system", "model", "preset", "name", "subset"]
@@ -116,8 +116,13 @@ def left_out_of(path: Path) -> str:
     return table(["what is left out", "error", "without it", "with it"], lines)
 
 
+def _rows(path: Path) -> pd.DataFrame:
+    """Those of a table by ``bench table out=``, whose empty words are words."""
+    return pd.read_csv(path, dtype={"changed": str}).fillna({"changed": "", "unit": ""})
+
+
 def _boards(path: Path, metrics: Sequence[str], subsets: Sequence[str]) -> str:
-    rows = pd.read_csv(path, dtype={"changed": str}).fillna({"changed": "", "unit": ""})
+    rows = _rows(path)
     chosen = select(rows, metrics=metrics, subsets=subsets)
     return "\n".join(board.markdown() for board in boards_of(chosen))
 

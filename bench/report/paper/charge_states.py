@@ -13,7 +13,7 @@ from bench.evaluate.registry import (
 from bench.report.drawing import NoData
 from bench.report.paper.caption import Drawing, counts
 from bench.report.paper.rows import Panel, in_units, panel, row_figure
-from bench.report.paper.scene import Scene
+from bench.report.paper.scene import CHARGE, Scene
 
 ERRORS = {
     CHARGE_DIFFERENCE: "E(Q) − E(0)",
@@ -50,7 +50,7 @@ def draw(scene: Scene) -> Drawing:
 
 
 def _within(scene: Scene, subset: str) -> Panel:
-    charge = subset.removeprefix("charge=").replace("-", "−")
+    charge = subset.removeprefix(CHARGE).replace("-", "−")
     return Panel(
         f"added charge within 3 Å,\nQ = {charge}",
         in_units(VACANCY_CHARGE.unit, "charge"),
