@@ -46,12 +46,11 @@ ORDER = (  # along the design space
 SENTENCES = """
 Charge equilibration (`scf_qeq`) polarises water on platinum
 {{ claim pt_water scf_qeq polarises .1f }} times as much as DFT; `local_charges` do not respond
-to a field. Field updates (`polar`) have the lowest force errors on
-platinum and the largest on larger cells of quartz. A learned map (`scf_fixed_point`)
-conducts along chains of water. `scf_levels`,
-whose states fill up at one Fermi level, does not, and misses energies of
-charge states by {{ study sio2_vacancy scf_levels charge_difference_rmse .1f }} eV; models with a
-smooth E(Q) miss them by {{ study sio2_vacancy polar,scf_qeq,scf_energy_functional,scf_response
+to a field. A learned map (`scf_fixed_point`) follows fields best, and conducts along chains of
+water. Field updates (`polar`) fail on larger cells of quartz. `scf_levels`, whose states fill
+at one Fermi level, does not conduct, has the lowest errors in quartz and misses its charge
+states by {{ study sio2_vacancy scf_levels charge_difference_rmse .1f }} eV; models with a
+smooth E(Q) by {{ study sio2_vacancy polar,scf_qeq,scf_energy_functional,scf_response
 charge_difference_rmse .1f }} eV.
 """
 WIDTH = 99

@@ -19,6 +19,7 @@ from bench.runs.collection import Collection
 from bench.runs.validation import SEEN
 
 NOT_THERE, COUNTS = "–", "n"
+ROUNDING = 1e-6  # relative: seeds that differ by less differ by rounding alone
 
 
 @dataclass(frozen=True)
@@ -171,6 +172,8 @@ def _number(row: Mapping[Hashable, Any]) -> str:
         return NOT_THERE
     if not np.isfinite(std):
         return digits(mean)
+    if std < ROUNDING * abs(mean):
+        std = 0.0
     return f"{digits(mean)} ± {digits(std, 1)} ({seeds:.0f})"
 
 

@@ -76,35 +76,43 @@ def test_pages_ask_for_numbers_that_exist_and_type_none_of_the_study(page):
         assert re.findall(r"\d\.?\d* (?:m?eV|e Å|e\b|V\b|times)[^,\n]{0,20}", sentences) == []
 
 
-def test_the_study_has_one_seed_as_its_page_says():
-    assert "one seed" in (ROOT / "docs/study.md").read_text(encoding="utf-8")
-    assert set(study()["seeds"]) == {1}
+def test_the_study_has_two_seeds_as_its_page_says():
+    assert "two seeds" in (ROOT / "docs/study.md").read_text(encoding="utf-8")
+    numbers = study()
+    of = (numbers["name"] == "forces_rmse") & (numbers["subset"] == "all")
+    seeds = numbers[of].set_index("changed")["seeds"]
+    assert {*seeds[""]} == {2} and seeds["training.mode=direct"] == 1
 
 
 # Sentences of the README and of docs/study.md whose words, not digits, come from the study.
 
 
-@pytest.mark.parametrize(
-    ("system", "nearest"),
-    [("pt_water", ["polar", "scf_fixed_point"]), ("al_water", ["scf_fixed_point"])],
-)
-def test_who_is_nearest_to_the_slope_of_the_dipole_of_points_with_charges(system, nearest):
-    charged = axes().keys() - {"short_range", "les", "global_embedding"}
-    errors = {name: measured(system, name, "dipole_slope_rmse") for name in charged}
-    assert sorted(errors, key=errors.__getitem__)[: len(nearest)] == nearest
+@pytest.mark.parametrize("system", METALS)
+def test_a_learned_map_is_nearest_to_the_slope_of_the_dipole_before_the_embedding(system):
+    known = axes().keys() - {"short_range", "les"}
+    errors = {name: measured(system, name, "dipole_slope_rmse") for name in known}
+    nearest = sorted(errors, key=errors.__getitem__)[:3]
+    assert nearest[:2] == ["scf_fixed_point", "global_embedding"]
+    assert nearest[2] == "polar" or system != "pt_water"
 
 
-def test_self_consistent_points_are_close_in_forces_on_aluminium():
-    names = {"scf_fixed_point", "scf_energy_functional", "scf_response", "scf_levels"}
+def test_forces_on_platinum_tell_little():
+    errors = {name: measured("pt_water", name, "forces_rmse") for name in axes()}
+    ranking = sorted(errors, key=errors.__getitem__)
+    assert {*ranking[:3]} == {"polar", "global_embedding", "scf_fixed_point"}
+    assert errors["short_range"] < 1.1 * errors[ranking[0]]
+
+
+def test_response_and_map_are_first_in_forces_on_aluminium_before_levels_and_functional():
     errors = {name: measured("al_water", name, "forces_rmse") for name in axes()}
     ranking = sorted(errors, key=errors.__getitem__)
-    assert {*ranking[:4]} == names
-    assert errors[ranking[3]] < 1.1 * errors[ranking[0]]
+    assert {*ranking[:2]} == {"scf_response", "scf_fixed_point"}
+    assert {*ranking[2:4]} == {"scf_levels", "scf_energy_functional"}
 
 
-def test_field_updates_have_the_best_forces_of_platinum():
-    errors = {name: measured("pt_water", name, "forces_rmse") for name in axes()}
-    assert min(errors, key=errors.__getitem__) == "polar"
+def test_full_states_have_the_best_forces_of_quartz():
+    errors = {name: measured("sio2_vacancy", name, "forces_rmse") for name in axes()}
+    assert min(errors, key=errors.__getitem__) == "scf_levels"
 
 
 def test_field_updates_have_the_worst_forces_of_larger_cells_of_quartz():
@@ -116,13 +124,6 @@ def test_field_updates_have_the_worst_forces_of_larger_cells_of_quartz():
 @pytest.mark.parametrize("model", ["fixed_charge", "local_charges", "split_charges"])
 def test_what_does_not_know_the_field_does_not_respond(system, model):
     assert claimed(system, model, "polarises") == 0
-
-
-@pytest.mark.parametrize(("system", "place"), [("al_water", 0), ("pt_water", 1)])
-def test_a_global_embedding_is_near_to_the_slope_of_the_dipole(system, place):
-    known = axes().keys() - {"short_range", "les"}
-    errors = {name: measured(system, name, "dipole_slope_rmse") for name in known}
-    assert sorted(errors, key=errors.__getitem__)[place] == "global_embedding"
 
 
 def test_two_points_pass_every_probe():
@@ -158,6 +159,20 @@ def test_what_was_proposed_lowers_the_errors_of_one_of_two_points_on_quartz(mode
     without = f"{model}:system.leave_out=group=g8[6-9]+group=g90"
     before, after = (measured("sio2_vacancy", name, metric) for name in (without, model))
     assert (after < before) is lower
+
+
+@pytest.mark.parametrize("metric", ["forces_rmse", "energy_rmse"])
+@pytest.mark.parametrize("model", ["scf_levels", "scf_fixed_point"])
+@pytest.mark.parametrize(
+    ("system", "part"),
+    [("pt_water", "group=g15[0-7]"), ("al_water", "group=g99+group=g10[0-4]")],
+)
+def test_what_was_proposed_changes_errors_on_metals_by_less_than_a_sixth(
+    system, part, model, metric
+):
+    without = f"{model}:system.leave_out={part}"
+    before, after = (measured(system, name, metric) for name in (without, model))
+    assert abs(after - before) < max(before, after) / 6
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,12 @@ def test_who_is_apart_from_all_others_is_best(tmp_path):
     assert (best[0].text, best[0].best) == ("20.1 ± 0.1 (3)", True) and not other[0].best
 
 
+def test_seeds_that_rounding_sets_apart_do_not_deviate(tmp_path):
+    """What is not learned, such as a formal charge's dipole in a field."""
+    (_, cells), _ = board(tmp_path, polar=[3.42, 3.42 + 2e-8], scf_qeq=[3.42, 3.43]).rows
+    assert cells[0].text == "3.42 ± 0 (2)"
+
+
 def test_who_overlaps_is_not(tmp_path):
     found = board(tmp_path, polar=[20.0, 22.0, 24.0], scf_qeq=[21.0, 23.0, 25.0])
     assert not any(cell.best for _, cells in found.rows for cell in cells)
