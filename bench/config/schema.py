@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from omegaconf import MISSING
 
 from bench.config.key import key
-from bench.labels.quantities import CHARGE_DIFFERENCE, INDUCED_DIPOLE, QUANTITIES
+from bench.labels.quantities import CHARGE_DIFFERENCE, QUANTITIES
 
 T = TypeVar("T")
 
@@ -213,7 +213,6 @@ class LossWeights:
     """
 
     charge_difference: float = key(3.0, CHARGE_DIFFERENCE.text, least=0)
-    induced_dipole: float = key(0.0, INDUCED_DIPOLE.text, least=0)
     stability: float = key(0.0, "response eigenvalues above the stable range", least=0)
 
 
@@ -225,7 +224,7 @@ class TrainingConfig:
     epochs: int | None = key(None, "the same as passes over the training set", above=0)
     validations: int = key(32, "of the averaged weights, spread over the steps", above=0)
     batch_size: int = key(4, "of a training step", "structures", above=0)
-    learning_rate: float = key(0.02, "the highest, after the warm-up", above=0)
+    learning_rate: float = key(0.03, "the highest, after the warm-up", above=0)
     optimizer: str = key("adamw", "adam: with amsgrad", choices=("adam", "adamw"))
     weight_decay: float = key(0.0, "of the backbone's inner weights", least=0)
     schedule: str = key("cosine", "of the learning rate", choices=("cosine", "plateau", "constant"))

@@ -129,22 +129,11 @@ class Batch:
 
     def charge_pairs(self) -> Tensor:
         """[2, k] structures of one geometry and field at different total charges."""
-        return self._pairs(~self._at_one_charge() & self._in_one_field())
-
-    def field_pairs(self) -> Tensor:
-        """[2, k] structures of one geometry and total charge in different fields."""
-        return self._pairs(self._at_one_charge() & ~self._in_one_field())
-
-    def _pairs(self, wanted: Tensor) -> Tensor:
         one_geometry = self.group[:, None] == self.group
-        return torch.triu(one_geometry & wanted, diagonal=1).nonzero().T
-
-    def _at_one_charge(self) -> Tensor:
-        return self.total_charge[:, None] == self.total_charge
-
-    def _in_one_field(self) -> Tensor:
+        one_charge = self.total_charge[:, None] == self.total_charge
         field = self.electric_field.detach()
-        return (field[:, None] - field).abs().amax(-1) < SAME_FIELD
+        one_field = (field[:, None] - field).abs().amax(-1) < SAME_FIELD
+        return torch.triu(one_geometry & one_field & ~one_charge, diagonal=1).nonzero().T
 
     def dense(self, per_atom: Tensor) -> Tensor:
         """[n, ...] to [g, atoms of the largest structure, ...], zero where padded."""

@@ -1,12 +1,12 @@
-"""Structures of one geometry in several states, charges or fields: compared with each other.
+"""Structures of one geometry at several total charges: compared with each other.
 
-A loss on the differences of their energies or dipoles needs them in one batch.
+A loss on the differences of their energies needs them in one batch.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 import ase
@@ -26,42 +26,22 @@ def geometry_of(atoms: ase.Atoms) -> str:
 
 
 def state_groups(frames: Sequence[ase.Atoms]) -> list[list[int]]:
-    """Indices of the structures of each geometry that is there in several states."""
+    """Indices of the structures of each geometry that is there at several total charges."""
     members: dict[str, list[int]] = defaultdict(list)
     for index, atoms in enumerate(frames):
         members[geometry_of(atoms)].append(index)
     members.pop("", None)
-    return [group for group in members.values() if _several(frames[i] for i in group)]
+    return [group for group in members.values() if len({_charge(frames[i]) for i in group}) > 1]
 
 
 def charge_pairs(frames: Sequence[ase.Atoms]) -> list[tuple[int, int]]:
     """Indices of every two structures of one geometry and field at different charges."""
     return [
         (i, j)
-        for i, j in _pairs(frames)
+        for group in state_groups(frames)
+        for i, j in combinations(group, 2)
         if _charge(frames[i]) != _charge(frames[j]) and _in_one_field(frames[i], frames[j])
     ]
-
-
-def field_pairs(frames: Sequence[ase.Atoms]) -> list[tuple[int, int]]:
-    """Indices of every two structures of one geometry and charge in different fields."""
-    return [
-        (i, j)
-        for i, j in _pairs(frames)
-        if _charge(frames[i]) == _charge(frames[j]) and not _in_one_field(frames[i], frames[j])
-    ]
-
-
-def _pairs(frames: Sequence[ase.Atoms]) -> Iterator[tuple[int, int]]:
-    for group in state_groups(frames):
-        yield from combinations(group, 2)
-
-
-def _several(group: Iterable[ase.Atoms]) -> bool:
-    first, *others = group
-    return any(
-        _charge(first) != _charge(other) or not _in_one_field(first, other) for other in others
-    )
 
 
 def _charge(atoms: ase.Atoms) -> float:

@@ -8,13 +8,12 @@ import ase
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.data.groups import charge_pairs, field_pairs
+from bench.data.groups import charge_pairs
 from bench.data.statistics import Baseline, TrainingMeans, fit_baseline, label_means
 from bench.labels.keys import TOTAL_CHARGE_KEY
 from bench.labels.quantities import (
     CHARGE_DIFFERENCE,
     ENERGY,
-    INDUCED_DIPOLE,
     MULTIPOLES,
     TOTAL_CHARGE,
     Mean,
@@ -32,7 +31,6 @@ def label_spreads(frames: Sequence[ase.Atoms]) -> dict[str, float]:
 
     The mean is the element's of what atoms have, zero of forces, the baseline of energies, which
     are compared per atom; of differences between charge states, in eV, that of the baseline.
-    Dipoles that a field induces are compared with themselves: no response is an error of one.
     Without that, composition would drown the deviations that a model has to learn.  Of what does
     not vary the spread is one unit.
 
@@ -55,8 +53,7 @@ def label_spreads(frames: Sequence[ase.Atoms]) -> dict[str, float]:
             found.update({part.name: rms(varied)} if varied.size else {})
     found[TOTAL_CHARGE.name] = _total_charge(frames, means, found)
     gaps = [_energy_gap(frames[i], frames[j], baseline) for i, j in charge_pairs(frames)]
-    found |= {CHARGE_DIFFERENCE.name: rms(np.array(gaps))} if gaps else {}
-    return found | ({INDUCED_DIPOLE.name: 1.0} if field_pairs(frames) else {})
+    return found | ({CHARGE_DIFFERENCE.name: rms(np.array(gaps))} if gaps else {})
 
 
 def rms(values: Array) -> float:

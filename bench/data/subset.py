@@ -17,10 +17,9 @@ import ase
 from bench.data.groups import GROUP_KEY
 from bench.errors import BenchError, nearest
 from bench.labels.keys import TOTAL_CHARGE_KEY
-from bench.labels.state import charge_name
+from bench.labels.state import CHARGE_KEY, charge_name
 
 _NAMES = (GROUP_KEY, "subset", "trajectory")
-_CHARGE = "charge"  # as ``charge_name`` writes it
 
 
 def training_subset(
@@ -85,7 +84,7 @@ def without(
 def _answers(atoms: ase.Atoms, word: str) -> bool:
     """Whether a word such as ``charge=+1`` or ``group=g1*`` tells of this structure."""
     key, _, value = word.partition("=")
-    if key == _CHARGE:
+    if key == CHARGE_KEY:
         try:
             return float(atoms.info[TOTAL_CHARGE_KEY]) == float(value)
         except ValueError:

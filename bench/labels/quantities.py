@@ -226,6 +226,7 @@ POLARIZABILITY = Quantity(
     sparse=True,
     on_request=True,
     needs_solution=True,
+    weight=1.0,
 )
 POTENTIAL = Quantity(
     "electrostatic_potential",
@@ -278,12 +279,6 @@ QUANTITIES = {
 CHARGE_DIFFERENCE = Part(
     "charge_difference", "eV", text="energy between two charge states of one geometry"
 )
-INDUCED_DIPOLE = Part(
-    "induced_dipole",
-    "%",
-    100.0,
-    text="relative change of a geometry's dipole with its field",
-)
 
 
 def labels() -> dict[str, Quantity]:
@@ -299,5 +294,5 @@ def parts() -> dict[str, tuple[Quantity, Part]]:
 def errors() -> dict[str, Part]:
     """Everything whose errors a training logs, by name."""
     return {name: part for name, (_, part) in parts().items()} | {
-        part.name: part for part in (CHARGE_DIFFERENCE, INDUCED_DIPOLE)
+        CHARGE_DIFFERENCE.name: CHARGE_DIFFERENCE
     }

@@ -12,6 +12,7 @@ from bench.errors import BenchError
 from bench.labels.keys import ELECTRIC_FIELD_KEY, TOTAL_CHARGE_KEY
 
 CHEMICAL_POTENTIAL = "chemical_potential"
+CHARGE_KEY = "charge"  # of words that choose structures by their total charge
 SAME_FIELD = 1e-6  # V/Å: fields that differ by less are one
 
 # What other codes call the same: mace-torch, fairchem, AIMNet2, ORB, DFT drivers.
@@ -52,7 +53,7 @@ def read_state(key: str, value: Any, where: str) -> float | NDArray[np.float64]:
 
 def charge_name(*charges: float) -> str:
     """``charge=+1`` or ``charge=0,+1,+2``."""
-    return "charge=" + ",".join(f"{charge:+g}" if charge else "0" for charge in charges)
+    return f"{CHARGE_KEY}=" + ",".join(f"{charge:+g}" if charge else "0" for charge in charges)
 
 
 def unread(info: Mapping[str, Any], key: str, value: Any) -> str:

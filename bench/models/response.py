@@ -81,9 +81,9 @@ class InsulatingResponse(nn.Module):
             self.polarisability = ScalarHead(num_scalars, num_elements, outputs=1)
             self.gradient = ScalarHead(num_scalars, num_elements, outputs=ROWS, offset=0.5)
 
-    def forward(self, nodes: NodeFeatures, batch: Batch, *, sea: Tensor | None = None) -> Response:
-        """K of the batch, with each atom's exchange with a Fermi sea [n, 1] in e/V, if there is."""
-        local = torch.zeros_like(nodes.energy)[:, None] if sea is None else sea
+    def forward(self, nodes: NodeFeatures, batch: Batch) -> Response:
+        """K of the batch."""
+        local = torch.zeros_like(nodes.energy)[:, None]
         rows = self._rows(nodes, batch)  # [g, i, j, k, 3]
         between = rows.movedim(2, 1).flatten(2)  # [g, j, (i, k, x)]
         flow = self.flow(nodes.scalars, batch) + between @ between.mT

@@ -21,6 +21,7 @@ from bench.models.base import Density, Inputs
 from bench.models.bonds import BondMultipoles
 from bench.models.facts import TrainingFacts
 from bench.models.heads import ScalarHead
+from bench.models.near import NearResponse
 from bench.models.response import InsulatingResponse, Response
 from bench.models.self_consistent import SelfConsistentPoint
 from bench.scf.problem import PotentialResponse, Rows
@@ -59,6 +60,7 @@ class ScfLevels(SelfConsistentPoint):
             config, facts.elements, scalars, vectors, mean_charges=self.mean_charges
         )
         self.insulating = InsulatingResponse(config, elements, scalars)
+        self.near = NearResponse(config, elements, scalars)
         self.level = ScalarHead(scalars, elements, outputs=count, offset=levels)
         self.number = ScalarHead(scalars, elements, outputs=count, offset=1.0)
         self.width = ScalarHead(scalars, elements, outputs=count)
@@ -68,7 +70,7 @@ class ScfLevels(SelfConsistentPoint):
         maps, states = inputs.maps, inputs.once(self.states)
         return PotentialResponse(
             constraint=self.constraint(inputs),
-            permanent=inputs.once(self.local_guess),
+            permanent=inputs.once(self.permanent),
             linear=inputs.once(self.response),
             filling=states.filling,
             coulomb=maps.coulomb if isinstance(maps, Maps) else maps.potential,
@@ -79,12 +81,18 @@ class ScfLevels(SelfConsistentPoint):
         """p⁰: formal charges and what the edges carry, local dipoles."""
         return inputs.padded(self.bonds(inputs.nodes, inputs.batch))
 
+    def permanent(self, inputs: Inputs) -> Tensor:
+        """p⁰ with what its near neighbours make of it; see ``NearResponse``."""
+        guess = inputs.per_atom(inputs.once(self.local_guess))
+        permanent: Tensor = self.near(guess, inputs.once(self.response), inputs.nodes, inputs.batch)
+        return permanent
+
     def internal_energy(self, inputs: Inputs, density: Density) -> Tensor:
         """[g] (p⁰ − p)·V − ½ V·K V − ψ(V) in eV, stationary with ½ pᵀAp + v_app·p at Σq = Q."""
         assert density.fermi_level is not None
         p, maps = density.multipoles, inputs.maps
         potential = maps.potential(p) + maps.applied + density.fermi_level[:, None] * maps.charge
-        left = inputs.once(self.local_guess) - p - 0.5 * inputs.once(self.response)(potential)
+        left = inputs.once(self.permanent) - p - 0.5 * inputs.once(self.response)(potential)
         return (left * potential).sum(1) - inputs.once(self.states).energy(potential)
 
     def response(self, inputs: Inputs) -> Response:

@@ -13,7 +13,7 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
-from torch.nn.functional import softplus
+from torch.nn.functional import pad, softplus
 
 from bench.config.schema import Ensemble, Mode, ModelConfig
 from bench.data.batch import Batch
@@ -24,6 +24,7 @@ from bench.models.base import Density, Inputs
 from bench.models.bonds import BondMultipoles
 from bench.models.facts import TrainingFacts
 from bench.models.heads import ScalarHead
+from bench.models.near import NearResponse
 from bench.models.response import InsulatingResponse, Response
 from bench.models.self_consistent import SelfConsistentPoint
 from bench.scf.problem import Linear, Rows
@@ -65,6 +66,7 @@ class ScfResponse(SelfConsistentPoint):
             spreads=True,
         )
         self.insulating = InsulatingResponse(config, elements, scalars)
+        self.near = NearResponse(config, elements, scalars)
         self.sea = ScalarHead(scalars, elements, outputs=1) if any(metal) else None
 
     def density(self, inputs: Inputs, mode: Mode) -> Density:
@@ -88,7 +90,7 @@ class ScfResponse(SelfConsistentPoint):
         return Linear(
             constraint=self.constraint(inputs, responds=self.is_metal(inputs.batch)),
             matrix=product if matrix is None else matrix,
-            rhs=inputs.once(self.local_guess) - response(maps.applied),
+            rhs=inputs.once(self.permanent) - response(maps.applied),
             column=response(maps.charge),
             scale=torch.ones_like(maps.charge),
         )
@@ -99,6 +101,14 @@ class ScfResponse(SelfConsistentPoint):
         formal = batch.per_structure(self.bonds.formal_of(batch))
         carried = torch.where(self.is_metal(batch), formal, batch.total_charge)
         return inputs.padded(self.bonds(inputs.nodes, batch, total_charge=carried))
+
+    def permanent(self, inputs: Inputs) -> Tensor:
+        """p⁰ with what its near neighbours make of it; see ``NearResponse``."""
+        guess = inputs.per_atom(inputs.once(self.local_guess))
+        permanent: Tensor = self.near(
+            guess, inputs.once(self.insulated), inputs.nodes, inputs.batch
+        )
+        return permanent
 
     def internal_energy(self, inputs: Inputs, density: Density) -> Tensor:
         """[g] (p⁰ − p)·V − ½ V·K V, at the solution ½ V·K V.
@@ -111,16 +121,22 @@ class ScfResponse(SelfConsistentPoint):
         p, maps = density.multipoles, inputs.maps
         mu = density.fermi_level.nan_to_num(nan=0.0)  # insulators do not respond to it
         potential = maps.potential(p) + maps.applied + mu[:, None] * maps.charge
-        left = inputs.once(self.local_guess) - p - 0.5 * inputs.once(self.response)(potential)
+        left = inputs.once(self.permanent) - p - 0.5 * inputs.once(self.response)(potential)
         return (left * potential).sum(1)
 
     def response(self, inputs: Inputs) -> Response:
         """K of the batch."""
-        nodes, batch, sea = inputs.nodes, inputs.batch, None
-        if self.sea is not None:
-            sea = MIN_SEA + SEA * softplus(self.sea(nodes, batch.node_attrs))
-            sea = sea * (batch.node_attrs.double() @ self.metal)[:, None]
-        response: Response = self.insulating(nodes, batch, sea=sea)
+        response, batch = inputs.once(self.insulated), inputs.batch
+        if self.sea is None:
+            return response
+        sea = MIN_SEA + SEA * softplus(self.sea(inputs.nodes, batch.node_attrs))  # [n, 1]
+        sea = sea * (batch.node_attrs.double() @ self.metal)[:, None]
+        others = self.config.l_max * (self.config.l_max + 2)
+        return replace(response, local=response.local + inputs.padded(pad(sea, (0, others))))
+
+    def insulated(self, inputs: Inputs) -> Response:
+        """What of K answers no uniform shift of the potential."""
+        response: Response = self.insulating(inputs.nodes, inputs.batch)
         return response
 
     def is_metal(self, batch: Batch) -> Tensor:

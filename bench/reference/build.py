@@ -31,6 +31,7 @@ from bench.labels.keys import (
 )
 from bench.labels.quantities import DIPOLE, ENERGY, FERMI_LEVEL, FORCES, MULTIPOLES
 from bench.reference.cp2k_input import is_metal
+from bench.reference.field_series import add_polarizabilities
 from bench.reference.goals import goals_reached
 from bench.reference.store import Store, read_by_hand
 from bench.storage import write_frames, write_yaml
@@ -103,6 +104,7 @@ def build(store: Store) -> list[Atoms]:
     about = read_about(store.folder)
     add_dielectric_constants(frames, about)
     set_aside(frames, about)
+    add_polarizabilities(frames)
     write_frames(store.folder / _STRUCTURES, frames)
     card, path = make_card(store, plan, frames, list(labels.values())), store.folder / "card.yaml"
     before = yaml.safe_load(path.read_text()) if path.is_file() else {}

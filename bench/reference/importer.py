@@ -27,6 +27,7 @@ from bench.labels.keys import SPLITS
 from bench.labels.quantities import DIPOLE, MULTIPOLES, labels
 from bench.paths import shipped
 from bench.reference.build import count_splits
+from bench.reference.field_series import add_polarizabilities
 from bench.reference.import_boundary import reconcile
 from bench.reference.import_identity import (
     Member,
@@ -78,6 +79,7 @@ def import_file(options: Import) -> Path:
     sources = [*by_index.values()]
     frames = [member.frame for member in members]
     _split(members, options, path)
+    add_polarizabilities(frames)
     resolutions = _resolutions(sources, stated)
     for line in (
         *left_out,

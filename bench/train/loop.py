@@ -16,7 +16,7 @@ from bench.config.schema import Mode, RunConfig
 from bench.data.batch import Batch, make_loader
 from bench.data.dataset import Dataset
 from bench.errors import BenchError, Diverged
-from bench.labels.quantities import CHARGE_DIFFERENCE, INDUCED_DIPOLE, QUANTITIES, errors
+from bench.labels.quantities import CHARGE_DIFFERENCE, QUANTITIES, errors
 from bench.models.base import Point, Unrolling
 from bench.signals import Interrupted, InterruptFlag, interruptible
 from bench.storage import write_csv
@@ -172,7 +172,7 @@ class Trainer:
             make_loader,
             settings=settings,
             batch_size=size,
-            together=bool({CHARGE_DIFFERENCE.name, INDUCED_DIPOLE.name} & {*self._factors}),
+            together=CHARGE_DIFFERENCE.name in self._factors,
         )
         self._loader = loader(frames["train"], generator=generator)
         self._valid_loader = loader(frames["valid"])

@@ -17,9 +17,7 @@ from bench.data.batch import Batch
 from bench.errors import BenchError
 from bench.labels.quantities import (
     CHARGE_DIFFERENCE,
-    DIPOLE,
     ENERGY,
-    INDUCED_DIPOLE,
     QUANTITIES,
     Quantity,
     Source,
@@ -28,7 +26,6 @@ from bench.models.prediction import Prediction
 from bench.scf.report import ScfReport
 
 STABILITY = "stability"
-LEAST_INDUCED = 1e-3  # e Å: smaller changes of a dipole are noise of the labels
 
 
 @dataclass(frozen=True)
@@ -63,8 +60,6 @@ def squared_errors(
         elif quantity.source is not Source.derived and prediction.of(name) is not None:
             found |= _squares(quantity, *_difference(quantity, prediction, batch))
     found[CHARGE_DIFFERENCE.name] = _charge_differences(prediction, batch)
-    if prediction.dipole is not None:
-        found[INDUCED_DIPOLE.name] = _induced_dipoles(prediction.dipole, batch)
     if prediction.scf is not None:
         found[STABILITY] = stability_penalty(prediction.scf, stable_range)
     return found
@@ -120,19 +115,6 @@ def _charge_differences(prediction: Prediction, batch: Batch) -> Squares:
     known = batch.has[ENERGY.name]
     error = prediction.energy.double() - batch.labels[ENERGY.name]
     return _sum((error[first] - error[second])[known[first] & known[second]])
-
-
-def _induced_dipoles(predicted: Tensor, batch: Batch) -> Squares:
-    """Of M(E) − M(E') over the reference's, over every two fields of a geometry in the batch.
-
-    Relative, since a metal's change of the dipole is several times water's.
-    """
-    first, second = batch.field_pairs()
-    reference, known = batch.labels[DIPOLE.name], batch.has[DIPOLE.name]
-    change = predicted.double()[first] - predicted.double()[second]
-    expected = reference[first] - reference[second]
-    known = known[first] & known[second] & (expected.abs() > LEAST_INDUCED)
-    return _sum(change[known] / expected[known] - 1.0)
 
 
 def stability_penalty(report: ScfReport, stable_range: tuple[float, float]) -> Squares:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 
 import ase
@@ -15,15 +15,12 @@ from bench.config.schema import (
     ModelConfig,
     TrainingConfig,
 )
-from bench.data.groups import charge_pairs, field_pairs
+from bench.data.groups import charge_pairs
 from bench.errors import BenchError
 from bench.labels.quantities import (
     CHARGE_DIFFERENCE,
-    DIPOLE,
     ENERGY,
-    INDUCED_DIPOLE,
     MULTIPOLES,
-    POLARIZABILITY,
     QUANTITIES,
     Quantity,
     Source,
@@ -78,22 +75,6 @@ class Losses:
         return factors
 
 
-def _dipole_pairs(frames: Sequence[ase.Atoms]) -> list[tuple[int, int]]:
-    """Every two fields of a geometry between which a component of the dipole is known."""
-    return [
-        (i, j)
-        for i, j in field_pairs(frames)
-        if (known(frames[i], DIPOLE) & known(frames[j], DIPOLE)).any()
-    ]
-
-
-# Losses on differences: the pairs that they need, and what a training set without them lacks.
-_PAIRS: dict[str, tuple[Callable[[Sequence[ase.Atoms]], Sequence[object]], str]] = {
-    CHARGE_DIFFERENCE.name: (charge_pairs, "no geometry is at several total charges"),
-    INDUCED_DIPOLE.name: (_dipole_pairs, "no geometry has a dipole in several fields"),
-}
-
-
 def _parts_of(loss: str) -> list[str]:
     quantity = QUANTITIES.get(loss)
     return [loss] if quantity is None else [part.name for part in quantity.parts]
@@ -104,7 +85,6 @@ def allowed_losses(model: Point) -> frozenset[str]:
     predicted = {ENERGY.name, *model.predicts}
     allowed = {q.name for q in QUANTITIES.values() if (q.predicted_with or q.name) in predicted}
     allowed |= {CHARGE_DIFFERENCE.name} if model.knows_total_charge else set()
-    allowed |= {INDUCED_DIPOLE.name} if POLARIZABILITY.name in predicted else set()
     return frozenset(allowed | ({STABILITY} if model.modes else set()))
 
 
@@ -176,10 +156,9 @@ def _mend(name: str) -> str:
 
 def _why_not(name: str, train: Sequence[ase.Atoms], *, l_max: int, batch_size: int) -> str:
     """Why the labels teach this loss nothing; empty if they do."""
-    if name in _PAIRS:
-        pairs, none = _PAIRS[name]
-        if not pairs(train):
-            return f"{none} in the training set"
+    if name == CHARGE_DIFFERENCE.name:
+        if not charge_pairs(train):
+            return "no geometry is at several total charges in the training set"
         return "" if batch_size > 1 else "training.batch_size=1 holds one of them"
     label = _label_of(name)
     if label is None:

@@ -105,7 +105,7 @@ def test_forces_need_no_response_of_the_density() -> None:
     positions = inputs.batch.positions.clone().requires_grad_()
     inputs = inputs_of(model, *FRAMES, positions=positions)
     answer = model.response(inputs)(potential)
-    left = model.local_guess(inputs) - p - 0.5 * answer
+    left = model.permanent(inputs) - p - 0.5 * answer
     energy = (
         inputs.nodes.energy.sum()
         + coulomb_energy(inputs.maps, p).sum()

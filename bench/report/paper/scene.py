@@ -14,6 +14,7 @@ import pandas as pd
 from ase import Atoms
 
 from bench.errors import BenchError
+from bench.labels.state import CHARGE_KEY
 from bench.report.drawing import NoData
 from bench.report.groups import interval, settings, shared, summarise
 from bench.report.paper.cost import OUTSIDER, with_costs
@@ -26,7 +27,7 @@ MODES = ("auto", "staged", "implicit", "unrolled", "direct")  # the best first
 DATA = ["system", "data_checksum"]
 WELL = (Status.done.value, DUPLICATE)
 OVER = (Status.failed.value, Status.diverged.value, DAMAGED)  # others may still end well
-CHARGE = "charge="  # begins the name of a subset of one total charge
+CHARGE = f"{CHARGE_KEY}="  # begins the name of a subset of one total charge
 REASON = 120  # characters of a reason in a caption
 
 
