@@ -56,27 +56,27 @@ def _in_one_field(one: ase.Atoms, other: ase.Atoms) -> bool:
 class TogetherSampler(Sampler[list[int]]):
     """Batches in which the states of a geometry stay together, everything else as it falls.
 
+    A geometry with more states than a batch holds is cut into pieces, another way each epoch.
     Bundles are packed by their sizes once, largest first, each into the first batch with room, so
     that every epoch has the same number of batches; which bundles fill them, and the order of the
     batches, are drawn anew each epoch.
 
     Args:
         frames: the structures.
-        batch_size: most structures of a batch; a geometry with more states is cut into pieces.
+        batch_size: most structures of a batch.
         generator: draws; without one the order is that of ``frames`` as far as packing lets it.
     """
 
     def __init__(
         self, frames: Sequence[ase.Atoms], batch_size: int, generator: torch.Generator | None = None
     ) -> None:
-        groups = state_groups(frames)
-        grouped = {index for group in groups for index in group}
-        pieces = [g[k : k + batch_size] for g in groups for k in range(0, len(g), batch_size)]
-        singles = [[index] for index in range(len(frames)) if index not in grouped]
-        self._bundles = sorted([*pieces, *singles])
+        self._groups, self._size = state_groups(frames), batch_size
+        grouped = {index for group in self._groups for index in group}
+        self._singles = [[index] for index in range(len(frames)) if index not in grouped]
         self._generator = generator
         self._packed: list[list[int]] = []  # sizes of the bundles of each batch
-        for size in sorted(map(len, self._bundles), reverse=True):
+        pieces = [piece for group in self._groups for piece in self._cut(group)]
+        for size in sorted(map(len, [*pieces, *self._singles]), reverse=True):
             room = (sizes for sizes in self._packed if sum(sizes) + size <= batch_size)
             chosen = next(room, None)
             if chosen is None:
@@ -87,13 +87,19 @@ class TogetherSampler(Sampler[list[int]]):
         return len(self._packed)
 
     def __iter__(self) -> Iterator[list[int]]:
+        shuffled = ([group[k] for k in self._order(len(group))] for group in self._groups)
+        pieces = [piece for group in shuffled for piece in self._cut(group)]
+        bundles = sorted([*pieces, *self._singles])
         by_size: dict[int, list[list[int]]] = defaultdict(list)
-        for k in self._order(len(self._bundles)):
-            by_size[len(self._bundles[k])].append(self._bundles[k])
+        for k in self._order(len(bundles)):
+            by_size[len(bundles[k])].append(bundles[k])
         batches = [
             [index for size in sizes for index in by_size[size].pop(0)] for sizes in self._packed
         ]
         yield from (batches[k] for k in self._order(len(batches)))
+
+    def _cut(self, group: list[int]) -> list[list[int]]:
+        return [group[k : k + self._size] for k in range(0, len(group), self._size)]
 
     def _order(self, count: int) -> list[int]:
         if self._generator is None:

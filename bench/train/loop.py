@@ -15,6 +15,7 @@ from rich.console import Console
 from bench.config.schema import Mode, RunConfig
 from bench.data.batch import Batch, make_loader
 from bench.data.dataset import Dataset
+from bench.data.groups import state_groups
 from bench.errors import BenchError, Diverged
 from bench.labels.quantities import CHARGE_DIFFERENCE, QUANTITIES, errors
 from bench.models.base import Point, Unrolling
@@ -168,14 +169,11 @@ class Trainer:
         self._stable = stable_range(config.model.mixing)
         self._device = next(model.parameters()).device
         generator = torch.Generator().manual_seed(config.seed)
-        loader = partial(
-            make_loader,
-            settings=settings,
-            batch_size=size,
-            together=CHARGE_DIFFERENCE.name in self._factors,
-        )
-        self._loader = loader(frames["train"], generator=generator)
-        self._valid_loader = loader(frames["valid"])
+        together = CHARGE_DIFFERENCE.name in self._factors
+        loader = partial(make_loader, settings=settings, together=together)
+        self._loader = loader(frames["train"], batch_size=size, generator=generator)
+        whole = max([size, *map(len, state_groups(frames["valid"]))])  # every difference counts
+        self._valid_loader = loader(frames["valid"], batch_size=whole)
         self.steps = budget(training, len(self._loader))
         self.validations = validation_steps(self.steps, training.validations)
         self.stages = make_stages(training, model.recommended, self.validations)

@@ -8,7 +8,6 @@ from bench.data.batch import GraphSettings, make_loader
 from bench.data.groups import (
     TogetherSampler,
     charge_pairs,
-    field_pairs,
     geometry_of,
     state_groups,
 )
@@ -23,7 +22,7 @@ def state(group, charge, *, field=0.0):
     return atoms
 
 
-# three charges of a, one of b, two of c, and d in two fields, at one charge and at another
+# three charges of a, one of b, two of c, d in two fields and at another charge in a third
 FRAMES = [
     *(state("a", q) for q in (0, 1, 2)),
     state("b", 0),
@@ -34,17 +33,16 @@ FRAMES = [
 ]
 
 
-def test_pairs_differ_in_their_charge_or_their_field_alone():
+def test_pairs_differ_in_their_charge_alone():
     assert state_groups(FRAMES) == [[0, 1, 2], [4, 5], [6, 7, 8]]
     assert charge_pairs(FRAMES) == [(0, 1), (0, 2), (1, 2), (4, 5)]
-    assert field_pairs(FRAMES) == [(6, 7)]
 
 
 def test_one_state_twice_is_no_pair():
     """Two spins, for example, or fields that rounding sets apart."""
     spins = [state("a", 0), state("a", 0, field=1e-9), state("a", 1)]
     assert charge_pairs(spins) == [(0, 2), (1, 2)]
-    assert field_pairs(spins) == [] and state_groups(spins[:2]) == []
+    assert state_groups(spins[:2]) == []
 
 
 def test_a_structure_without_a_group_is_compared_with_none():
@@ -53,13 +51,12 @@ def test_a_structure_without_a_group_is_compared_with_none():
         del atoms.info["group"]
     assert geometry_of(alone[0]) == "" and state_groups(alone) == []
     (batch,) = make_loader(alone, SETTINGS, batch_size=2)
-    assert batch.charge_pairs().shape == batch.field_pairs().shape == (2, 0)
+    assert batch.charge_pairs().shape == (2, 0)
 
 
 def test_a_batch_knows_its_pairs():
     (batch,) = make_loader(FRAMES, SETTINGS, batch_size=len(FRAMES))
     assert batch.charge_pairs().T.tolist() == [list(pair) for pair in charge_pairs(FRAMES)]
-    assert batch.field_pairs().T.tolist() == [list(pair) for pair in field_pairs(FRAMES)]
 
 
 @pytest.mark.parametrize("size", [3, 4, 5, 100])
@@ -79,6 +76,9 @@ def test_every_structure_comes_once_and_states_together(size, seed):
 def test_a_geometry_of_more_states_than_a_batch_holds_is_cut():
     states = [state("a", q) for q in range(5)]
     assert list(TogetherSampler(states, 2)) == [[0, 1], [2, 3], [4]]
+    drawn = TogetherSampler(states, 2, torch.Generator().manual_seed(0))
+    pairs = {tuple(sorted(batch)) for _ in range(40) for batch in drawn if len(batch) == 2}
+    assert len(pairs) == 10  # each two meet
 
 
 def test_every_epoch_is_drawn_anew_and_depends_on_the_seed_alone():

@@ -63,13 +63,6 @@ def test_charge_states_count_the_difference_of_their_energies_less_the_baselines
     assert label_spreads(frames)["charge_difference"] == pytest.approx(np.sqrt((9 + 16) / 2))
 
 
-def test_what_a_field_induces_is_compared_with_itself():
-    frames = [slab() for _ in range(2)]
-    assert "induced_dipole" not in label_spreads(frames)
-    frames[1].info["electric_field"] = np.array([0.0, 0.0, 0.3])
-    assert label_spreads(frames)["induced_dipole"] == 1.0
-
-
 def test_a_total_charge_varies_at_least_as_its_atoms_charges_do():
     """Water of one composition: the elements' means add up to the total charge exactly."""
     neutral = molecules(2)
@@ -90,5 +83,5 @@ def test_shipped_labels_vary_as_much_as_they_do(system):
     assert 0.01 < found["energy"] < 0.1 and 0.5 < found["forces"] < 3.0
     assert 0.01 < found["charges"] < 0.1 and 0.01 < found["atomic_dipoles"] < 0.1
     assert ("charge_difference" in found) == (system == "sio2_vacancy")
-    assert ("induced_dipole" in found) == (system == "pt_water")
+    assert ("polarizability" in found) == (system == "pt_water")
     assert ("fermi_level" in found) == (system == "pt_water")

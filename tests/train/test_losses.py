@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import pytest
 import torch
 
@@ -125,27 +124,6 @@ def test_differences_between_charge_states_count_in_every_pair() -> None:
     assert error.grad.tolist() == pytest.approx([0.0, 1.8, -1.8, 0.0])
     batch.has["energy"][2] = False
     assert squared_errors(prediction, batch, stable_range=STABLE)["charge_difference"].count == 1
-
-
-def test_dipoles_that_fields_induce_count_relative_in_every_pair() -> None:
-    """Of 0.2, 0.6 and 0.4 e Å between three fields the model gives 0.3, 0.3 and 0; one is alone."""
-    states = [slab() for _ in range(4)]
-    for atoms, field, dipole in zip(states, (0.0, 0.1, 0.3, 0.1), (1.0, 1.2, 1.6, 9.0)):
-        atoms.info["electric_field"] = np.array([0.0, 0.0, field])
-        atoms.info["REF_dipole"] = np.array([7.0 * dipole, 0.0, dipole])
-    states[3].info["group"] = "another"
-    settings = SETTINGS.__class__((1, 8, 13, 14), 3.0, 1.5, 1.5, torch.float64)
-    batch = collate([build_graph(atoms, settings) for atoms in states])
-    prediction = shifted(batch)
-    assert "induced_dipole" not in squared_errors(prediction, batch, stable_range=STABLE)
-    prediction.dipole = torch.zeros(4, 3, dtype=torch.float64)
-    prediction.dipole[:, 2] = torch.tensor([-1.0, -0.7, -0.7, 5.0])
-    found = squared_errors(prediction, batch, stable_range=STABLE)["induced_dipole"]
-    assert (found.total.item(), found.count) == (pytest.approx(0.5**2 + 0.5**2 + 1.0), 3)
-    batch.has["dipole"][2] = False
-    assert squared_errors(prediction, batch, stable_range=STABLE)["induced_dipole"].count == 1
-    batch.labels["dipole"][1] = batch.labels["dipole"][0]  # a change of nothing
-    assert squared_errors(prediction, batch, stable_range=STABLE)["induced_dipole"].count == 0
 
 
 def test_missing_structures_do_not_count(batch: Batch) -> None:

@@ -35,25 +35,11 @@ from bench.train.targets import (
 from tests.train.toy import ToyPoint, dataset, frames, report
 
 
-def test_induced_dipoles_need_two_fields_of_one_geometry() -> None:
-    structures = {"train": frames(2)}
-    names, reason = ["energy", "induced_dipole"], "no geometry has a dipole in several fields"
-    weights = LossWeights(induced_dipole=2.0)
-    for atoms, field in zip(structures["train"], (0.0, 0.1)):
-        atoms.info |= {"group": "a", "electric_field": np.array([0.0, 0.0, field])}
-    assert choose_losses(weights, names, structures).weights["induced_dipole"] == 2.0
-    with pytest.raises(BenchError, match="batch_size=1"):
-        choose_losses(weights, names, structures, batch_size=1)
-    del structures["train"][0].info["REF_dipole"]
-    with pytest.raises(BenchError, match=reason):
-        choose_losses(weights, names, structures)
-
-
 @pytest.mark.parametrize(
     ("name", "responds"), [("local_charges", False), ("scf_qeq", True), ("global_embedding", True)]
 )
 def test_a_response_is_trained_where_a_point_has_one(name: str, responds: bool) -> None:
-    assert ("induced_dipole" in allowed_losses(point_class(name))) == responds
+    assert ("polarizability" in allowed_losses(point_class(name))) == responds
 
 
 def test_a_stability_loss_that_changes_nothing_is_refused() -> None:
@@ -70,7 +56,8 @@ def test_losses_that_the_point_does_not_predict_are_dropped_with_the_reason() ->
         LossWeights(fermi_level=1.0, stability=0.0), allowed_losses(ToyPoint()), dataset().frames
     )
     told = "not predicted by this point"
-    assert losses.dropped == {"fermi_level": told, "charge_difference": told}
+    unknown = ("fermi_level", "polarizability", "charge_difference")
+    assert losses.dropped == dict.fromkeys(unknown, told)
     assert set(losses.weights) == {"energy", "forces", "multipoles", "total_charge", "dipole"}
 
 
@@ -202,8 +189,8 @@ def test_a_label_of_some_is_enough_and_their_number_is_said(name: str, other: ob
 def test_a_label_that_is_asked_for_and_nowhere_is_refused(name: str, other: object) -> None:
     without = other()
     del without.info[f"REF_{name}"]
-    with pytest.raises(BenchError, match=f"loss.{name}=1, but no training structure has one"):
-        choose_losses(LossWeights(**{name: 1.0}), [name], {"train": [without], "valid": [other()]})
+    with pytest.raises(BenchError, match=f"loss.{name}=2, but no training structure has one"):
+        choose_losses(LossWeights(**{name: 2.0}), [name], {"train": [without], "valid": [other()]})
 
 
 def test_insulators_alone_teach_no_fermi_level() -> None:
@@ -314,10 +301,8 @@ def test_predicting_the_mean_pays_every_weight(system: str) -> None:
             rows = torch.as_tensor(mean).expand(len(frames), -1)
             setattr(lazy, quantity.name, rows if quantity is DIPOLE else rows[:, 0])
     predicted = ["energy", "forces", "multipoles", "total_charge", "dipole", "fermi_level"]
-    responds = 2.0 if system == "pt_water" else 0.0
-    weights = LossWeights(energy=7.0, forces=5.0, induced_dipole=responds)
-    differences = ["charge_difference", "induced_dipole"]
-    losses = choose_losses(weights, [*predicted, *differences], {"train": frames})
+    weights = LossWeights(energy=7.0, forces=5.0)
+    losses = choose_losses(weights, [*predicted, "charge_difference"], {"train": frames})
     squares = squared_errors(lazy, batch, stable_range=(-9.0, 1.0))
     for name, weight in losses.weights.items():
         factors = Losses({name: weight}, {}).factors(label_spreads(frames))
@@ -327,7 +312,6 @@ def test_predicting_the_mean_pays_every_weight(system: str) -> None:
         else:
             assert paid == pytest.approx(weight, rel=1e-9), name
     assert ("charge_difference" in losses.weights) == (system == "sio2_vacancy")
-    assert ("induced_dipole" in losses.weights) == (system == "pt_water")
 
 
 def test_charge_differences_need_two_charge_states_and_room_for_both() -> None:
