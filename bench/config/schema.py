@@ -220,10 +220,10 @@ class LossWeights:
 class TrainingConfig:
     """Optimisation, the same for every point of a comparison."""
 
-    steps: int | None = key(1600, "the budget: steps of the optimiser", above=0)
+    steps: int | None = key(1040, "the budget: steps of the optimiser", above=0)
     epochs: int | None = key(None, "the same as passes over the training set", above=0)
     validations: int = key(32, "of the averaged weights, spread over the steps", above=0)
-    batch_size: int = key(2, "of a training step", "structures", above=0)
+    batch_size: int = key(4, "of a training step", "structures", above=0)
     learning_rate: float = key(0.03, "the highest, after the warm-up", above=0)
     optimizer: str = key("adamw", "adam: with amsgrad", choices=("adam", "adamw"))
     weight_decay: float = key(0.0, "of the backbone's inner weights", least=0)

@@ -226,7 +226,7 @@ POLARIZABILITY = Quantity(
     sparse=True,
     on_request=True,
     needs_solution=True,
-    weight=1.0,
+    weight=0.5,
 )
 POTENTIAL = Quantity(
     "electrostatic_potential",

@@ -37,11 +37,11 @@ EDGE, EDGE_WIDTH, CONTINUUM = 12.0, 0.1, 0.05  # V, V, e/V: see ``States``
 class ScfLevels(SelfConsistentPoint):
     """p = p⁰ − K V − ∂ψ/∂V with V = A p + v_app + μ n, ψ convex: states that V fills.
 
-    p⁰ has the formal charges, what the edges carry, and local dipoles; K is the response of
-    ``scf_response`` without its metallic rows.  Neither changes the charge of a molecule, so that
-    molecules in a gap keep whole charges; all other charge sits in states.  E = E_sr + (p⁰ − p)·V
-    − ½ V·K V − ψ(V) + ½ pᵀAp + v_app·p is stationary in p and V at Σq = Q: forces at fixed p, V
-    and μ are exact.
+    p⁰ has the formal charges, what the edges carry, local dipoles, and what near neighbours make
+    of them (``NearResponse``); K is the response of ``scf_response`` without its metallic rows.
+    Neither changes the charge of a molecule, so that molecules in a gap keep whole charges; all
+    other charge sits in states.  E = E_sr + (p⁰ − p)·V − ½ V·K V − ψ(V) + ½ pᵀAp + v_app·p is
+    stationary in p and V at Σq = Q: forces at fixed p, V and μ are exact.
 
     Raises:
         BenchError: an element without a formal charge.

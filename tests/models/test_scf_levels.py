@@ -221,7 +221,7 @@ def test_an_atom_has_at_most_one_electron_in_a_state() -> None:
     torch.testing.assert_close(states.number, torch.ones_like(states.number), rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("width", [0.3, 0.03, 0.003])
+@pytest.mark.parametrize("width", [0.3, 0.03, 0.01])
 def test_steep_levels_converge(width: float) -> None:
     """Charges jump within millivolts; μ alone is searched at every step."""
     model = build("scf_levels", max_iterations=40)
