@@ -39,8 +39,8 @@ class ScfResponse(SelfConsistentPoint):
     A row per atom acts on ∇V (polarisability), a row per near-neighbour edge on V_i − V_j (charge
     flow), a row per metallic atom on V_i, μ included (exchange with the Fermi sea).  Only the last
     changes the total charge.  p⁰ has in it what near permanent neighbours make of each other, which
-    an answer of its own gives (``NearResponse``).  A structure without metallic atoms is an insulator: p⁰ carries Q, and
-    μ is undefined (NaN).
+    an answer of its own gives (``NearResponse``).  A structure without metallic atoms is an
+    insulator: p⁰ carries Q, and μ is undefined (NaN).
 
     The equations (1 + K A) p + μ K n = p⁰ − K v_app are solved in this form, not in the symmetric
     one for u = C V: K is assembled without C, has no square root of the flow that vanishes at the
