@@ -54,11 +54,12 @@ def _text(path: Path) -> str:
 
 
 def _content(path: Path, text: str) -> dict[str, Any]:
-    """The keys of a file's text; none where it is empty."""
+    """The keys of a file's text; none where it is empty, a model's own where it sets others, too."""
     try:
         content = yaml.safe_load(text) or {}
     except yaml.YAMLError as error:
         raise BenchError(f"{path} is no YAML: {error}") from error
     if not isinstance(content, dict):
         raise BenchError(f"{path} holds a {type(content).__name__}.", "Write lines of key: value.")
-    return content
+    own = content.get(path.parent.name)
+    return own if isinstance(own, dict) else content
