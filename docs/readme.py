@@ -44,14 +44,13 @@ ORDER = (  # along the design space
     "scf_levels",
 )
 SENTENCES = """
-Charge equilibration (`scf_qeq`) polarises water on platinum
-{{ claim pt_water scf_qeq polarises .1f }} times as much as DFT; `local_charges` do not respond
-to a field. A learned map (`scf_fixed_point`) follows fields best, and conducts along chains of
-water. Field updates (`polar`) fail on larger cells of quartz. `scf_levels`, whose states fill
-at one Fermi level, does not conduct, has the lowest errors in quartz and misses its charge
-states by {{ study sio2_vacancy scf_levels charge_difference_rmse .1f }} eV; models with a
-smooth E(Q) by {{ study sio2_vacancy polar,scf_qeq,scf_energy_functional,scf_response
-charge_difference_rmse .1f }} eV.
+`local_charges` do not respond to a field. Trained on how dipoles follow fields, `scf_response`
+and `scf_levels` do, to {{ study al_water scf_response,scf_levels dipole_slope_rmse .2f }} e Å²/V
+on aluminium; charge equilibration (`scf_qeq`) still polarises water on platinum
+{{ claim pt_water scf_qeq polarises .1f }} times as much as DFT. A learned map
+(`scf_fixed_point`) has the lowest force errors on aluminium, and conducts along chains of water;
+levels and response do not. Charge states of quartz are met to {{ study sio2_vacancy
+scf_levels,scf_response,scf_fixed_point charge_difference_rmse .1f }} eV at best.
 """
 WIDTH = 99
 LEGEND = """
