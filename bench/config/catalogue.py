@@ -54,7 +54,7 @@ def _text(path: Path) -> str:
 
 
 def _content(path: Path, text: str) -> dict[str, Any]:
-    """The keys of a file's text; none where it is empty, a model's own where it sets others, too."""
+    """The keys of a file, none of an empty one; a group's own where the file sets others, too."""
     try:
         content = yaml.safe_load(text) or {}
     except yaml.YAMLError as error:
