@@ -38,7 +38,7 @@ def test_losses_on_the_density_do_not_act() -> None:
     allowed = allowed_losses(build("les"))
     losses = choose_losses(everything, allowed, {"train": FRAMES, "valid": FRAMES})
     assert set(losses.weights) == {"energy", "forces"}
-    density = {"multipoles", "total_charge", "dipole", "fermi_level"}
+    density = {"multipoles", "total_charge", "dipole", "fermi_level", "polarizability"}
     assert set(losses.dropped) == density | {"charge_difference"}
 
 
