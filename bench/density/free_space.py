@@ -63,9 +63,8 @@ def free_space_maps(
 
 def _free_space_map(apart: Tensor, real: Tensor, spread: float, l_max: int) -> Tensor:
     """[g, m, m] for one sum of squared widths (Å²)."""
-    t = (apart**2).sum(dim=-1) / (2 * spread)  # [g, n, n]
-    prefactor = real.to(t) * (COULOMB_CONSTANT * math.sqrt(2 / (math.pi * spread)))
-    radial = [prefactor * boys(t, n) / spread**n for n in range(2 * l_max + 1)]
+    square = (apart**2).sum(dim=-1)  # [g, n, n]
+    radial = [real.to(square) * values for values in radial_functions(square, spread, l_max)]
     blocks = radial[0][..., None, None]  # [g, n, n, 1, 1]
     if l_max:
         vector = to_spherical(apart)  # [g, n, n, 3]
@@ -76,6 +75,19 @@ def _free_space_map(apart: Tensor, real: Tensor, spread: float, l_max: int) -> T
         bottom = torch.cat([-mixed[..., :, None], dipoles], dim=-1)  # [g, n, n, 3, 4]
         blocks = torch.cat([top, bottom], dim=-2)
     return blocks.transpose(2, 3).flatten(3).flatten(1, 2)
+
+
+def radial_functions(square: Tensor, spread: float, l_max: int) -> list[Tensor]:
+    """T_0 to T_(2 l_max) of squared distances in Å², T_n in V/e per Å²ⁿ, each of their shape.
+
+    Args:
+        square: squared distances, zero among them or not.
+        spread: sum of both squared widths in Å².
+        l_max: of the multipoles that interact.
+    """
+    constant = COULOMB_CONSTANT * math.sqrt(2 / (math.pi * spread))
+    t = square / (2 * spread)
+    return [constant / spread**n * boys(t, n) for n in range(2 * l_max + 1)]
 
 
 def self_terms(smearing_width: float, probe_width: float) -> tuple[float, float]:

@@ -129,6 +129,8 @@ class Point(nn.Module, ABC):
         recommended: what ``training.mode=auto`` means.
         knows_total_charge: whether its energy depends on the total charge asked for.
         variational: whether the density makes the energy stationary, so that μ = −∂E/∂Q.
+        dipole_is_derivative: whether the dipole is −∂E/∂E_field of the backbone's energy: to train
+            its response would take the backbone's third derivatives, which it does not have.
         Options: dataclass of a point from outside for ``model.options``, with fields by
             ``bench.config.key.key``; their values are in ``own``.
     """
@@ -139,6 +141,7 @@ class Point(nn.Module, ABC):
     recommended: ClassVar[Mode] = Mode.implicit
     knows_total_charge: ClassVar[bool] = True
     variational: ClassVar[bool] = True
+    dipole_is_derivative: ClassVar[bool] = False
     Options: ClassVar[type[Any]] = NoOptions
 
     own: Any  # an instance of Options

@@ -32,6 +32,7 @@ class GlobalEmbedding(Point):
 
     predicts: ClassVar[frozenset[str]] = frozenset({"dipole", "polarizability"})
     options: ClassVar[frozenset[str]] = frozenset()
+    dipole_is_derivative: ClassVar[bool] = True
 
     def __init__(self, config: ModelConfig, facts: TrainingFacts, *, dtype: torch.dtype) -> None:
         super().__init__(config, facts, dtype=dtype)

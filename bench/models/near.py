@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
 
-from bench.backbone.model import NodeFeatures
 from bench.config.schema import ModelConfig
 from bench.data.batch import Batch
-from bench.density.constants import COULOMB_CONSTANT
-from bench.density.free_space import boys, self_terms
+from bench.density.free_space import radial_functions, self_terms
 from bench.density.multipoles import to_spherical
+from bench.models.base import Inputs
 from bench.models.edges import envelope
 from bench.models.response import InsulatingResponse, Response
 
@@ -36,21 +33,19 @@ class NearResponse(nn.Module):
         self.width, self.cutoff = config.smearing_width, config.r_max
         self.near = InsulatingResponse(config, num_elements, num_scalars)
 
-    def forward(
-        self, permanent: Tensor, response: Response, nodes: NodeFeatures, batch: Batch
-    ) -> Tensor:
+    def forward(self, permanent: Tensor, response: Response, inputs: Inputs) -> Tensor:
         """[g, m] what stands for p⁰ where ``response`` answers the whole potential.
 
         Args:
-            permanent: [n, (l_max + 1)²] p⁰ in e and e Å.
+            permanent: [g, m] p⁰ in e and e Å.
             response: K.
-            nodes: features.
-            batch: the structures.
+            inputs: features and structures.
         """
-        seen = near_potential(permanent, batch, width=self.width, cutoff=self.cutoff)
-        guess, potential = (batch.dense(x).flatten(1) for x in (permanent, seen))
-        corrected: Tensor = guess + response(potential) - self.near(nodes, batch)(potential)
-        return corrected
+        batch, multipoles = inputs.batch, inputs.per_atom(permanent)
+        seen = near_potential(multipoles, batch, width=self.width, cutoff=self.cutoff)
+        potential = inputs.padded(seen)
+        near: Response = self.near(inputs.nodes, batch)
+        return permanent + response(potential) - near(potential)
 
 
 def near_potential(multipoles: Tensor, batch: Batch, *, width: float, cutoff: float) -> Tensor:
@@ -66,10 +61,10 @@ def near_potential(multipoles: Tensor, batch: Batch, *, width: float, cutoff: fl
         cutoff: in Å, where the potential and its first two derivatives vanish.
     """
     (sender, receiver), vectors = batch.edge_index, batch.edge_vectors()
-    square, spread = vectors.square().sum(1), 2 * width**2
-    weight = envelope(square.sqrt() / cutoff) * COULOMB_CONSTANT * math.sqrt(2 / (math.pi * spread))
+    square = vectors.square().sum(1, keepdim=True)
+    weight = envelope(square.sqrt() / cutoff)
     first, second, third = (
-        (weight * boys(square / (2 * spread), n) / spread**n)[:, None] for n in range(3)
+        weight * values for values in radial_functions(square, 2 * width**2, l_max=1)
     )
     charges, dipoles, apart = multipoles[sender, :1], multipoles[sender, 1:], to_spherical(vectors)
     own_charge, own_dipole = self_terms(width, width)

@@ -105,10 +105,8 @@ class ScfResponse(SelfConsistentPoint):
 
     def permanent(self, inputs: Inputs) -> Tensor:
         """p⁰ with what its near neighbours make of it; see ``NearResponse``."""
-        guess = inputs.per_atom(inputs.once(self.local_guess))
-        permanent: Tensor = self.near(
-            guess, inputs.once(self.insulated), inputs.nodes, inputs.batch
-        )
+        guess, response = inputs.once(self.local_guess), inputs.once(self.insulated)
+        permanent: Tensor = self.near(guess, response, inputs)
         return permanent
 
     def internal_energy(self, inputs: Inputs, density: Density) -> Tensor:

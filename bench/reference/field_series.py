@@ -18,33 +18,40 @@ from bench.labels.stored import is_stated, known, labelled_values
 CURVED = 2  # degree of M(E): three fields tell how a polarisability changes with the field
 
 
-def add_polarizabilities(frames: Sequence[Atoms]) -> None:
+def add_polarizabilities(frames: Sequence[Atoms]) -> int:
     """Let slabs state ∂M/∂E along their open axis where the geometry has dipoles in several fields.
 
     Two fields give one secant for both, more of them the slope of the least-squares parabola at
     each.  The other components of the tensor are not defined in a slab.  A label that is there
     stays.
+
+    Returns:
+        How many structures have a derived label now.
     """
     series: dict[tuple[str, float], list[Atoms]] = defaultdict(list)
     for atoms in frames:
         if known(atoms, DIPOLE).sum() == 1 and geometry_of(atoms):
             series[geometry_of(atoms), float(atoms.info[TOTAL_CHARGE_KEY])].append(atoms)
-    for members in series.values():
-        if not any(is_stated(atoms, POLARIZABILITY) for atoms in members):
-            _label(members)
+    lacking = (
+        members
+        for members in series.values()
+        if not any(is_stated(atoms, POLARIZABILITY) for atoms in members)
+    )
+    return sum(map(_label, lacking))
 
 
-def _label(members: Sequence[Atoms]) -> None:
+def _label(members: Sequence[Atoms]) -> int:
     """Label one geometry's structures, if their fields differ along the open axis alone."""
     fields = np.array([atoms.info[ELECTRIC_FIELD_KEY] for atoms in members])  # [k, 3] V/Å
     axis = int(np.flatnonzero(known(members[0], DIPOLE))[0])
     if np.flatnonzero(np.ptp(fields, axis=0) > SAME_FIELD).tolist() != [axis]:
-        return
+        return 0
     dipoles = np.array([labelled_values(atoms, DIPOLE)[axis] for atoms in members])
     for atoms, slope in zip(members, slopes(fields[:, axis], dipoles)):
         tensor = np.zeros((3, 3))
         tensor[axis, axis] = slope
         atoms.info[POLARIZABILITY.reference_key] = tensor
+    return len(members)
 
 
 def slopes(fields: NDArray[np.float64], dipoles: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -24,7 +24,7 @@ from bench.data.dataset import load_dataset
 from bench.data.extxyz import read_extxyz
 from bench.errors import BenchError
 from bench.labels.keys import SPLITS
-from bench.labels.quantities import DIPOLE, MULTIPOLES, labels
+from bench.labels.quantities import DIPOLE, MULTIPOLES, POLARIZABILITY, labels
 from bench.paths import shipped
 from bench.reference.build import count_splits
 from bench.reference.field_series import add_polarizabilities
@@ -48,6 +48,7 @@ from bench.reference.import_values import convert, find, found_keys
 from bench.storage import write_frames, write_yaml
 
 _FILE, _CARD = "structures.extxyz", "card.yaml"
+_DERIVED = f"{POLARIZABILITY.reference_key} derived from one geometry's dipoles in several fields"
 
 
 def import_file(options: Import) -> Path:
@@ -79,7 +80,7 @@ def import_file(options: Import) -> Path:
     sources = [*by_index.values()]
     frames = [member.frame for member in members]
     _split(members, options, path)
-    add_polarizabilities(frames)
+    derived = add_polarizabilities(frames)
     resolutions = _resolutions(sources, stated)
     for line in (
         *left_out,
@@ -87,6 +88,7 @@ def import_file(options: Import) -> Path:
         *unused(sources, stated),
         *not_kept(sources, stated),
         *([f"note: exact repeats dropped: structures {', '.join(repeats)}"] if repeats else []),
+        *([f"note: {_DERIVED}, of {derived} structures"] if derived else []),
         *spin_states(members),
         *_look(members, stated, resolutions),
     ):

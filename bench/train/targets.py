@@ -21,6 +21,7 @@ from bench.labels.quantities import (
     CHARGE_DIFFERENCE,
     ENERGY,
     MULTIPOLES,
+    POLARIZABILITY,
     QUANTITIES,
     Quantity,
     Source,
@@ -81,8 +82,10 @@ def _parts_of(loss: str) -> list[str]:
 
 
 def allowed_losses(model: Point) -> frozenset[str]:
-    """Names of the losses that a point's predictions allow."""
+    """Names of the losses that a point can be trained on."""
     predicted = {ENERGY.name, *model.predicts}
+    if model.dipole_is_derivative:
+        predicted.discard(POLARIZABILITY.name)
     allowed = {q.name for q in QUANTITIES.values() if (q.predicted_with or q.name) in predicted}
     allowed |= {CHARGE_DIFFERENCE.name} if model.knows_total_charge else set()
     return frozenset(allowed | ({STABILITY} if model.modes else set()))
@@ -119,7 +122,7 @@ def choose_losses(
     for name, weight in asdict(config).items():
         if not weight:
             continue
-        reason = "" if name in predicted else "not predicted by this point"
+        reason = "" if name in predicted else "this point cannot be trained on it"
         if not reason:
             reason = _why_not(name, frames["train"], l_max=l_max, batch_size=batch_size)
             if reason and (name in asked or _changed(name, weight)):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from bench.models.base import Inputs
 from bench.models.near import NearResponse, near_potential
 from bench.testing.frames import bulk, cluster, slab
 from bench.testing.small import gaussian_potential
@@ -58,7 +59,8 @@ def test_what_the_response_itself_would_answer_is_taken_back(l_max: int) -> None
     values = multipoles(len(batch.positions), (l_max + 1) ** 2)
     with torch.no_grad():
         nodes = model.backbone(batch)
-        answered = near(values, response, nodes, batch)
+        inputs = Inputs(batch, nodes, model.maps(batch))
+        answered = near(inputs.padded(values), response, inputs)
         other = near.near(nodes, batch)
         settings = {"width": model.config.smearing_width, "cutoff": model.config.r_max}
         seen = batch.dense(near_potential(values, batch, **settings)).flatten(1)

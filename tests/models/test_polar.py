@@ -58,11 +58,8 @@ def test_training_starts_at_the_local_density_with_its_charge_shared() -> None:
 
 
 def losses_of_training(*, change: float) -> list[float]:
-    """Of six steps of the optimiser at a rate of 0.02, each weight changed by a factor.
-
-    At the default rate the fourth step leaps: the study tells what becomes of such trainings.
-    """
-    model, training = untrained(), TrainingConfig(learning_rate=0.02)
+    """Of six steps of the optimiser, each weight changed by a factor."""
+    model, training = untrained(), TrainingConfig()
     random = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for p in model.parameters():

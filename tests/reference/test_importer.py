@@ -102,6 +102,18 @@ def test_one_geometry_stays_in_one_split_and_repeats_are_listed(folder, capsys):
         assert all(groups.count(g) == 2 for g in groups)
 
 
+def test_one_geometry_in_two_fields_tells_a_response_and_that_is_said(folder, capsys):
+    frames = [*waters(), water(0, field=0.1)]
+    for atoms in frames:
+        atoms.info["DFT_dipole"] = np.array([0.0, 0.0, 0.3 + 2.0 * atoms.info["E"][2]])
+    _, dataset = imported(folder, frames, "map.dipole=DFT_dipole")
+    said = "REF_polarizability derived from one geometry's dipoles in several fields, of 2 structures"
+    assert f"note: {said}" in capsys.readouterr().out
+    found = [a.info.get("REF_polarizability") for a in all_of(dataset)]
+    slopes = [tensor[2, 2] for tensor in found if tensor is not None]
+    assert slopes == pytest.approx([2.0, 2.0])
+
+
 def test_splits_of_the_file_are_kept(folder):
     frames = waters()
     for number, atoms in enumerate(frames):

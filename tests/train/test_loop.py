@@ -383,7 +383,7 @@ def test_a_fixed_fermi_level_is_for_calculators(tmp_path: Path) -> None:
 
 def test_dropped_losses_are_said_once(tmp_path: Path) -> None:
     _, text = train_toy(tmp_path, loss=LossWeights(fermi_level=1.0))
-    assert text.count("no loss on fermi_level: not predicted by this point") == 1
+    assert text.count("no loss on fermi_level: this point cannot be trained on it") == 1
     assert "losses: energy" in text and "self-consistency: steps 1 to 4 direct" in text
 
 

@@ -40,6 +40,7 @@ class ToyPoint(nn.Module):
 
     predicts = frozenset({"multipoles", "dipole"})
     knows_total_charge = False
+    dipole_is_derivative = False
     modes = (Mode.direct, Mode.implicit, Mode.staged)
     recommended = Mode.staged
     graph_settings = SETTINGS
