@@ -44,13 +44,14 @@ ORDER = (  # along the design space
     "scf_levels",
 )
 SENTENCES = """
-`local_charges` do not respond to a field. Trained on how dipoles follow fields, `scf_response`
-and `scf_levels` do, to {{ study al_water scf_response,scf_levels dipole_slope_rmse .2f }} e Å²/V
-on aluminium; charge equilibration (`scf_qeq`) still polarises water on platinum
-{{ claim pt_water scf_qeq polarises .1f }} times as much as DFT. A learned map
-(`scf_fixed_point`) has the lowest force errors on aluminium, and conducts along chains of water;
-levels and response do not. Charge states of quartz are met to {{ study sio2_vacancy
-scf_levels,scf_response,scf_fixed_point charge_difference_rmse .1f }} eV at best.
+`local_charges` do not respond to a field. Trained on how dipoles follow fields, `scf_levels` and
+`scf_response` miss slopes on aluminium by {{ study al_water scf_response,scf_levels
+dipole_slope_rmse .2f }} e Å²/V; on platinum they polarise water {{ claim pt_water scf_levels
+polarises .1f }} times as much as DFT, as charge equilibration (`scf_qeq`) does. On quartz
+`scf_levels` leads, in forces and in energies of charge states, which it meets to
+{{ study sio2_vacancy scf_levels charge_difference_rmse .1f }} eV. Field updates (`polar`) have the
+lowest force errors on platinum and fail on larger cells of quartz. A learned map
+(`scf_fixed_point`) comes second in both places, and conducts along chains of water.
 """
 WIDTH = 99
 LEGEND = """

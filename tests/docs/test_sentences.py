@@ -92,48 +92,38 @@ def ranking(system, metric, *, without=()):
     return sorted(names, key=lambda name: measured(system, name, metric))
 
 
-def test_response_and_levels_are_nearest_to_the_slope_on_aluminium_by_half():
+def test_response_and_levels_are_nearest_to_the_slope_on_aluminium():
     order = ranking("al_water", "dipole_slope_rmse", without=("short_range", "les"))
     assert {*order[:2]} == {"scf_response", "scf_levels"}
     assert {*order[2:5]} == {"scf_fixed_point", "global_embedding", "polar"}
-    first, then = (measured("al_water", name, "dipole_slope_rmse") for name in order[1:3])
-    assert first < 0.6 * then
 
 
-def test_map_response_and_levels_are_near_the_slope_on_platinum():
+def test_embedding_and_field_updates_are_nearest_to_the_slope_on_platinum():
     order = ranking("pt_water", "dipole_slope_rmse", without=("short_range", "les"))
-    assert order[0] == "polar"
-    assert {*order[1:5]} == {"scf_fixed_point", "scf_response", "scf_levels", "global_embedding"}
+    assert {*order[:2]} == {"global_embedding", "polar"}
+    assert {*order[2:5]} == {"scf_fixed_point", "scf_response", "scf_levels"}
 
 
-@pytest.mark.parametrize("system", METALS)
-def test_the_map_is_first_in_forces_on_metals_before_response_and_levels(system):
-    order = ranking(system, "forces_rmse")
-    kinds = [name for name in order if name in ("scf_fixed_point", "scf_response", "scf_levels")]
-    assert kinds == ["scf_fixed_point", "scf_response", "scf_levels"]
-    first = {"scf_fixed_point"} if system == "al_water" else {"scf_fixed_point", "global_embedding"}
-    assert {*order[: len(first)]} == first
+def test_field_updates_lead_in_forces_on_platinum_and_map_and_levels_on_aluminium():
+    assert ranking("pt_water", "forces_rmse")[:2] == ["polar", "scf_fixed_point"]
+    assert {*ranking("al_water", "forces_rmse")[:2]} == {"scf_fixed_point", "scf_levels"}
 
 
-def test_full_states_have_the_best_forces_of_quartz():
+def test_full_states_lead_on_quartz_before_the_map_and_response():
     assert ranking("sio2_vacancy", "forces_rmse")[0] == "scf_levels"
-
-
-def test_three_points_meet_charge_states_alike():
     known = ("short_range", "les", "local_charges")
     order = ranking("sio2_vacancy", "charge_difference_rmse", without=known)
-    assert {*order[:3]} == {"scf_levels", "scf_response", "scf_fixed_point"}
-    first, third, next_ = (
-        measured("sio2_vacancy", order[k], "charge_difference_rmse") for k in (0, 2, 3)
+    assert order[:3] == ["scf_levels", "scf_fixed_point", "scf_response"]
+
+
+def test_field_updates_fail_on_larger_cells_of_quartz_and_on_aluminium():
+    small, large = (
+        measured("sio2_vacancy", "polar", f"forces_rmse/{subset}")
+        for subset in ("vacancy", "larger_supercell")
     )
-    assert third < 1.1 * first and next_ > 1.2 * third
-
-
-@pytest.mark.parametrize("rate", ["", ":training.learning_rate=0.02"])
-@pytest.mark.parametrize("system", [*METALS, "sio2_vacancy"])
-def test_field_updates_have_worse_forces_than_no_electrostatics_at_either_rate(system, rate):
-    none = measured(system, "short_range", "forces_rmse")
-    assert measured(system, f"polar{rate}", "forces_rmse") > none
+    assert large > 1.5 * small
+    none = measured("al_water", "short_range", "forces_rmse")
+    assert measured("al_water", "polar", "forces_rmse") > none
 
 
 @pytest.mark.parametrize("system", METALS)
