@@ -47,11 +47,10 @@ SENTENCES = """
 `local_charges` do not respond to a field. Trained on how dipoles follow fields, `scf_levels` and
 `scf_response` miss slopes on aluminium by {{ study al_water scf_response,scf_levels
 dipole_slope_rmse .2f }} e Å²/V; on platinum they polarise water {{ claim pt_water scf_levels
-polarises .1f }} times as much as DFT, as charge equilibration (`scf_qeq`) does. On quartz
-`scf_levels` leads, in forces and in energies of charge states, which it meets to
-{{ study sio2_vacancy scf_levels charge_difference_rmse .1f }} eV. Field updates (`polar`) have the
-lowest force errors on platinum and fail on larger cells of quartz. A learned map
-(`scf_fixed_point`) comes second in both places, and conducts along chains of water.
+polarises .1f }} times as much as DFT, as `scf_qeq` does. On quartz `scf_levels` leads in forces
+and charge states, to {{ study sio2_vacancy scf_levels charge_difference_rmse .2f }} eV. Field
+updates (`polar`) are first in forces on platinum and fail on large cells of quartz; a learned map
+(`scf_fixed_point`) is second in both, and conducts along chains of water.
 """
 WIDTH = 99
 LEGEND = """

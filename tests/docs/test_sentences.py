@@ -13,9 +13,10 @@ from tests.docs.commands import ROOT
 METALS = ("pt_water", "al_water")
 
 
-def verdicts(model):
+def verdicts(model, *systems):
     """Of the probes of the runs of a model: a dictionary for each run."""
-    files = sorted((STUDY / "runs").glob(f"*/{model}/*/probes.json"))
+    runs = STUDY / "runs"
+    files = [file for name in systems for file in (runs / name / model).glob("*/probes.json")]
     found = [json.loads(file.read_text())["probes"] for file in files]
     return [{probe["probe"]: probe["verdict"] for probe in probes} for probes in found]
 
@@ -132,18 +133,27 @@ def test_what_does_not_know_the_field_does_not_respond(system, model):
     assert claimed(system, model, "polarises") == 0
 
 
-def test_two_points_pass_every_probe():
+def test_two_points_pass_every_probe_on_both_metals():
     passing = {
         name
         for name in axes()
-        if (runs := verdicts(name)) and all({*run.values()} == {"pass"} for run in runs)
+        if len(runs := verdicts(name, *METALS)) == len(METALS)
+        and all({*run.values()} == {"pass"} for run in runs)
     }
     assert passing == {"scf_levels", "scf_response"}
 
 
+def test_on_quartz_full_states_share_charge_between_fragments_and_response_does_not():
+    (levels,), (response,) = (
+        verdicts(name, "sio2_vacancy") for name in ("scf_levels", "scf_response")
+    )
+    assert levels["bystander"] == levels["dissociation"] == "fail"
+    assert {*response.values()} == {"pass", "not applicable"}
+
+
 @pytest.mark.parametrize("probe", ["zero field", "bystander", "dissociation", "chain"])
 def test_a_learned_map_breaks_what_probes_see(probe):
-    runs = verdicts("scf_fixed_point")
+    runs = verdicts("scf_fixed_point", *METALS)
     assert runs and all(run[probe] == "finding" for run in runs)
 
 
