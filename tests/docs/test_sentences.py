@@ -158,12 +158,19 @@ def test_a_learned_map_breaks_what_probes_see(probe):
     assert runs and all(run[probe] == "finding" for run in runs)
 
 
-@pytest.mark.parametrize("metric", ["energy_rmse", "charge_difference_rmse"])
-@pytest.mark.parametrize("model", ["scf_levels", "scf_fixed_point"])
-def test_what_was_proposed_does_not_lower_errors_of_energies_on_quartz(model, metric):
-    without = f"{model}:system.leave_out=group=g8[6-9]+group=g90"
-    before, after = (measured("sio2_vacancy", name, metric) for name in (without, model))
-    assert after >= before
+def test_what_was_proposed_lowers_the_maps_energies_on_quartz_and_no_charge_states():
+    without = "system.leave_out=group=g8[6-9]+group=g90"
+
+    def gain(model, metric):
+        before, after = (
+            measured("sio2_vacancy", name, metric) for name in (f"{model}:{without}", model)
+        )
+        return 1 - after / before
+
+    assert gain("scf_fixed_point", "energy_rmse") > 0.3
+    for model in ("scf_fixed_point", "scf_levels"):
+        assert 0 < gain(model, "forces_rmse") < 0.11
+        assert abs(gain(model, "charge_difference_rmse")) < 0.1
 
 
 @pytest.mark.parametrize("metric", ["forces_rmse", "energy_rmse"])
@@ -177,8 +184,7 @@ def test_what_was_proposed_changes_errors_on_metals_by_less_than_a_sixth(
 ):
     without = f"{model}:system.leave_out={part}"
     before, after = (measured(system, name, metric) for name in (without, model))
-    alike = abs(after - before) < max(before, after) / 6
-    assert alike or (system, model, metric) == ("pt_water", "scf_fixed_point", "energy_rmse")
+    assert abs(after - before) < max(before, after) / 6
 
 
 @pytest.mark.parametrize(
