@@ -58,7 +58,7 @@ def test_training_starts_at_the_local_density_with_its_charge_shared() -> None:
 
 
 def losses_of_training(*, change: float) -> list[float]:
-    """Of six steps of the optimiser, each weight changed by a factor."""
+    """Of six steps of the default optimiser at its full rate, each weight changed by a factor."""
     model, training = untrained(), TrainingConfig()
     random = torch.Generator().manual_seed(1)
     with torch.no_grad():
