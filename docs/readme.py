@@ -46,16 +46,16 @@ ORDER = (  # along the design space
 SENTENCES = """
 `local_charges` do not respond to a field. Trained on how dipoles follow fields, `scf_levels` and
 `scf_response` miss slopes on aluminium by {{ study al_water scf_response,scf_levels
-dipole_slope_rmse .2f }} e Å²/V; on platinum they polarise water {{ claim pt_water scf_levels
-polarises .1f }} times as much as DFT, as `scf_qeq` does. On quartz `scf_levels` leads in forces
-and charge states, to {{ study sio2_vacancy scf_levels charge_difference_rmse .2f }} eV. Field
-updates (`polar`) are first in forces on platinum and fail on large cells of quartz; a learned map
-(`scf_fixed_point`) is second in both, and conducts along chains of water.
+dipole_slope_rmse .2f }} e Å²/V; on platinum water polarises {{ claim pt_water scf_levels
+polarises .1f }} times as much as by DFT ({{ claim pt_water scf_qeq polarises .1f }} by
+`scf_qeq`). On quartz `scf_levels` leads in forces and charge states and alone leaves distant ions
+their charge. Forces on metals hardly tell points apart; `polar` fails on aluminium. A learned map
+(`scf_fixed_point`) makes chains of water conduct.
 """
 WIDTH = 99
 LEGEND = """
-RMSE on test structures of [the study](docs/study.md), {seeds}, `{settings}`: forces; slope of the
-dipole by the field; energies of charge states. Dash: not predicted. {best}
+RMSE on [the study](docs/study.md)'s test structures, {seeds}, `{settings}`: forces; dipole by
+field; energies of charge states. Dash: not predicted. {best}
 """
 BEST = "Bold: no other's 95 % interval overlaps."
 NO_BEST = "Each column's best overlaps another's 95 % interval."
@@ -133,7 +133,7 @@ def study_table(options: Readme) -> str:
     counted = "one seed"
     if seeds[-1] > 1:
         several = " to ".join(map(str, dict.fromkeys([seeds[0], seeds[-1]])))
-        counted = f"mean ± standard deviation over {several} seeds"
+        counted = f"mean ± deviation over {several} seeds"
     settings = f"preset={options.preset} {changed}".strip()
     text = table(["model", *columns], lines, numbers=True)
     legend = LEGEND.format(seeds=counted, settings=settings, best=BEST if "**" in text else NO_BEST)

@@ -2,6 +2,10 @@
 
 Size consistency in the total charge: the energy of a charged fragment with a distant neutral one is
 the sum of both.  It is not where charge is told to, or shared among, all atoms of a structure.
+
+That holds of exact ground states where the molecule is harder to ionise than the ion's neutral: H3O
+and water (12.6 eV), SiO (11.5 eV) and SiO2 (12.6 eV: Kostko, Ahmed and Metz, J. Phys. Chem. A 113,
+1225, 2009).  An ion that lacks two electrons would rightly take one from the molecule.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ from bench.probes.result import Measurement, NotApplicable, Observed
 from bench.probes.subject import Subject
 
 DISTANCE = 100.0  # Å, where an ion and a molecule's dipole interact by less than 1 meV
+CHARGE = 1.0  # e
 BAR = 0.01  # eV
 
 
@@ -23,13 +28,12 @@ def bystander(subject: Subject) -> Observed:
         raise NotApplicable(f"{subject.point} knows no total charge")
     pair, anion = ion_pair(subject.elements, 0.0)
     cation, molecule = pair[~anion], neutral_molecule(subject.elements)
-    charge = 1.0 if "H" in subject.elements else 2.0  # of H3O+ and SiO2+
     molecule.positions[:, 0] += DISTANCE
-    apart = energy(subject, cation, charge) + energy(subject, molecule, 0.0)
-    error = abs(energy(subject, cation + molecule, charge) - apart)
+    apart = energy(subject, cation, CHARGE) + energy(subject, molecule, 0.0)
+    error = abs(energy(subject, cation + molecule, CHARGE) - apart)
     formulas = [part.get_chemical_formula() for part in (cation, molecule)]
     return Observed(
-        f"{formulas[0]} of charge {charge:+g} and {formulas[1]}, {DISTANCE:g} Å apart",
+        f"{formulas[0]} of charge {CHARGE:+g} and {formulas[1]}, {DISTANCE:g} Å apart",
         [Measurement("energy of a bystander", error, "eV", BAR)],
     )
 

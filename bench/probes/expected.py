@@ -24,9 +24,10 @@ EXPECTED: dict[str, dict[str, str]] = {
         "energy of a bystander": _TOLD,
     },
     "les": {"missing attraction of ions": _FREE_CHARGE},
-    "fixed_charge": {"unscreened potential": _NO_RESPONSE},
+    "fixed_charge": {"unscreened potential": _NO_RESPONSE, "energy of a bystander": _SHIFT},
     "local_charges": {"fractional charge": _FREE_CHARGE, "unscreened potential": _NO_RESPONSE},
-    "split_charges": {"unscreened potential": _NO_RESPONSE},
+    "split_charges": {"unscreened potential": _NO_RESPONSE, "energy of a bystander": _SHIFT},
+    "scf_response": {"energy of a bystander": _SHIFT},
     "scf_qeq": {
         "fractional charge": _QEQ_FRACTION,
         "chain exponent": _CONDUCTOR.format("QEq"),

@@ -78,11 +78,23 @@ def test_pages_ask_for_numbers_that_exist_and_type_none_of_the_study(page):
         assert re.findall(r"\d\.?\d* (?:m?eV|e Å|e\b|V\b|times)[^,\n]{0,20}", sentences) == []
 
 
-def test_the_study_has_one_seed_as_its_page_says():
-    assert "`quick`, one seed" in (ROOT / "docs/study.md").read_text(encoding="utf-8")
+def test_the_study_has_as_many_seeds_as_its_page_says():
+    assert "`quick`, two or three seeds" in (ROOT / "docs/study.md").read_text(encoding="utf-8")
     numbers = study()
     of = (numbers["name"] == "forces_rmse") & (numbers["subset"] == "all")
-    assert {*numbers[of]["seeds"]} == {1}
+    assert {*numbers[of & (numbers["changed"] == "")]["seeds"]} == {2, 3}
+
+
+def test_what_another_seed_changes():
+    numbers = study()
+    rows = numbers[(numbers["subset"] == "all") & (numbers["changed"] == "")]
+    relative = (rows["std"] / rows["mean"]).groupby(rows["name"])
+    assert 0.03 < relative.get_group("forces_rmse").median() < 0.06
+    assert 0.1 < relative.get_group("forces_rmse").max() < 0.2
+    (of_the_map,) = rows[
+        (rows["name"] == "charge_difference_rmse") & (rows["model"] == "scf_fixed_point")
+    ].index
+    assert 0.2 < (rows["std"] / rows["mean"])[of_the_map] < 0.5
 
 
 # Sentences of the README and of docs/study.md whose words, not digits, come from the study.
@@ -100,32 +112,36 @@ def test_response_and_levels_are_nearest_to_the_slope_on_aluminium():
     assert {*order[2:5]} == {"scf_fixed_point", "global_embedding", "polar"}
 
 
-def test_embedding_and_field_updates_are_nearest_to_the_slope_on_platinum():
+def test_field_updates_are_nearest_to_the_slope_on_platinum():
     order = ranking("pt_water", "dipole_slope_rmse", without=("short_range", "les"))
-    assert {*order[:2]} == {"global_embedding", "polar"}
-    assert {*order[2:5]} == {"scf_fixed_point", "scf_response", "scf_levels"}
+    assert order[0] == "polar"
+    assert {*order[1:5]} == {"global_embedding", "scf_fixed_point", "scf_response", "scf_levels"}
 
 
-def test_field_updates_lead_in_forces_on_platinum_and_map_and_levels_on_aluminium():
-    assert ranking("pt_water", "forces_rmse")[:2] == ["polar", "scf_fixed_point"]
-    assert {*ranking("al_water", "forces_rmse")[:2]} == {"scf_fixed_point", "scf_levels"}
+def test_ten_points_have_like_forces_on_platinum_and_three_lead_on_aluminium():
+    order = ranking("pt_water", "forces_rmse")
+    assert order[0] == "scf_fixed_point" and order[10:] == ["split_charges", "fixed_charge"]
+    best, worst = (measured("pt_water", order[place], "forces_rmse") for place in (0, 9))
+    assert worst < 1.2 * best
+    first = {*ranking("al_water", "forces_rmse")[:3]}
+    assert first == {"scf_fixed_point", "scf_levels", "scf_response"}
 
 
 def test_full_states_lead_on_quartz_before_the_map_and_response():
-    assert ranking("sio2_vacancy", "forces_rmse")[0] == "scf_levels"
+    assert ranking("sio2_vacancy", "forces_rmse")[:2] == ["scf_levels", "scf_response"]
     known = ("short_range", "les", "local_charges")
     order = ranking("sio2_vacancy", "charge_difference_rmse", without=known)
     assert order[:3] == ["scf_levels", "scf_fixed_point", "scf_response"]
 
 
-def test_field_updates_fail_on_larger_cells_of_quartz_and_on_aluminium():
-    small, large = (
-        measured("sio2_vacancy", "polar", f"forces_rmse/{subset}")
-        for subset in ("vacancy", "larger_supercell")
-    )
-    assert large > 1.5 * small
-    none = measured("al_water", "short_range", "forces_rmse")
-    assert measured("al_water", "polar", "forces_rmse") > none
+def test_field_updates_are_worse_on_larger_cells_of_quartz_and_fail_on_aluminium():
+    larger = {
+        name: measured("sio2_vacancy", name, "forces_rmse/larger_supercell")
+        / measured("sio2_vacancy", name, "forces_rmse/vacancy")
+        for name in axes()
+    }
+    assert [name for name, ratio in larger.items() if ratio > 1] == ["polar"]
+    assert ranking("al_water", "forces_rmse")[-2:] == ["polar", "fixed_charge"]
 
 
 @pytest.mark.parametrize("system", METALS)
@@ -144,12 +160,24 @@ def test_two_points_pass_every_probe_on_both_metals():
     assert passing == {"scf_levels", "scf_response"}
 
 
-def test_on_quartz_full_states_share_charge_between_fragments_and_response_does_not():
-    (levels,), (response,) = (
-        verdicts(name, "sio2_vacancy") for name in ("scf_levels", "scf_response")
-    )
+def bystanders(model):
+    """What a molecule far from an ion notices of it, in eV, of the runs on quartz."""
+    runs = STUDY / "runs/sio2_vacancy" / model
+    probes = [json.loads(file.read_text())["probes"] for file in runs.glob("*/probes.json")]
+    (found,) = [
+        [m["value"] for p in run if p["probe"] == "bystander" for m in p["measurements"]]
+        for run in probes
+    ]
+    return found
+
+
+def test_on_quartz_full_states_alone_leave_an_ion_its_charge():
+    (levels,) = verdicts("scf_levels", "sio2_vacancy")
     assert levels["bystander"] == levels["dissociation"] == "fail"
-    assert {*response.values()} == {"pass", "not applicable"}
+    (own,) = bystanders("scf_levels")
+    others = [bystanders(name) for name in axes() if name != "scf_levels"]
+    told = [value for found in others for value in found]
+    assert own < 0.02 and len(told) == 8 and min(told) > 0.1
 
 
 @pytest.mark.parametrize("probe", ["zero field", "bystander", "dissociation", "chain"])
@@ -158,33 +186,20 @@ def test_a_learned_map_breaks_what_probes_see(probe):
     assert runs and all(run[probe] == "finding" for run in runs)
 
 
-def test_what_was_proposed_lowers_the_maps_energies_on_quartz_and_no_charge_states():
-    without = "system.leave_out=group=g8[6-9]+group=g90"
-
-    def gain(model, metric):
-        before, after = (
-            measured("sio2_vacancy", name, metric) for name in (f"{model}:{without}", model)
-        )
-        return 1 - after / before
-
-    assert gain("scf_fixed_point", "energy_rmse") > 0.3
-    for model in ("scf_fixed_point", "scf_levels"):
-        assert 0 < gain(model, "forces_rmse") < 0.11
-        assert abs(gain(model, "charge_difference_rmse")) < 0.1
-
-
-@pytest.mark.parametrize("metric", ["forces_rmse", "energy_rmse"])
 @pytest.mark.parametrize("model", ["scf_levels", "scf_fixed_point"])
 @pytest.mark.parametrize(
-    ("system", "part"),
-    [("pt_water", "group=g15[0-7]"), ("al_water", "group=g99+group=g10[0-4]")],
+    ("system", "part", "response"),
+    [
+        ("sio2_vacancy", "group=g8[6-9]+group=g90", "charge_difference_rmse"),
+        ("pt_water", "group=g15[0-7]", "dipole_slope_rmse"),
+        ("al_water", "group=g99+group=g10[0-4]", "dipole_slope_rmse"),
+    ],
 )
-def test_what_was_proposed_changes_errors_on_metals_by_less_than_a_sixth(
-    system, part, model, metric
-):
+def test_what_was_proposed_changes_errors_by_less_than_a_quarter(system, part, response, model):
     without = f"{model}:system.leave_out={part}"
-    before, after = (measured(system, name, metric) for name in (without, model))
-    assert abs(after - before) < max(before, after) / 6
+    for metric in ("forces_rmse", "energy_rmse", response):
+        before, after = (measured(system, name, metric) for name in (without, model))
+        assert abs(after - before) < max(before, after) / 4
 
 
 @pytest.mark.parametrize(
