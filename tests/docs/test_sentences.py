@@ -14,12 +14,16 @@ METALS = ("pt_water", "al_water")
 FIRST = "training.warmup_fraction=0.025"  # what the first choices were made with
 
 
-def verdicts(model, *systems):
-    """Of the probes of the runs of a model: a dictionary for each run."""
+def probes(model, *systems):
+    """Those of each run of a model, a list for each run."""
     runs = STUDY / "runs"
     files = [file for name in systems for file in (runs / name / model).glob("*/probes.json")]
-    found = [json.loads(file.read_text())["probes"] for file in files]
-    return [{probe["probe"]: probe["verdict"] for probe in probes} for probes in found]
+    return [json.loads(file.read_text())["probes"] for file in files]
+
+
+def verdicts(model, *systems):
+    """Of the probes of the runs of a model: a dictionary for each run."""
+    return [{p["probe"]: p["verdict"] for p in run} for run in probes(model, *systems)]
 
 
 def test_a_sentence_gets_numbers_in_its_format():
@@ -175,14 +179,9 @@ def test_on_quartz_every_seed_of_full_states_is_before_every_seed_of_the_others(
 
 
 def bystanders(model):
-    """What a molecule far from an ion notices of it, in eV, of the runs on quartz."""
-    runs = STUDY / "runs/sio2_vacancy" / model
-    probes = [json.loads(file.read_text())["probes"] for file in runs.glob("*/probes.json")]
-    (found,) = [
-        [m["value"] for p in run if p["probe"] == "bystander" for m in p["measurements"]]
-        for run in probes
-    ]
-    return found
+    """What a molecule far from an ion notices of it, in eV, of the run on quartz."""
+    (run,) = probes(model, "sio2_vacancy")
+    return [m["value"] for p in run if p["probe"] == "bystander" for m in p["measurements"]]
 
 
 def test_on_quartz_full_states_alone_leave_an_ion_its_charge():
