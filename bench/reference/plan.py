@@ -19,7 +19,7 @@ from ase.io import read
 
 from bench.config.options import whole_numbers
 from bench.errors import BenchError, nearest
-from bench.labels.keys import SPLITS
+from bench.labels.keys import RELAXED_SUBSET, SPLITS
 from bench.reference.cp2k_input import METALS, is_metal
 from bench.reference.store import Store, read_by_hand
 
@@ -35,6 +35,7 @@ SUBSETS = (
     "vacancy",
     "pristine",
     "larger_supercell",
+    RELAXED_SUBSET,  # where a relaxation at the labels' own level ended
 )
 _STATE_KEYS = {"fields": "field", "charges": "total_charge"}  # of a block and of a structure
 
