@@ -7,7 +7,7 @@ from typing import Any
 
 import ase
 from ase.calculators.calculator import Calculator, SCFError
-from ase.optimize import FIRE
+from ase.optimize import BFGS
 
 from bench.inference.calculator import STATE_KEYS, BenchCalculator
 from bench.labels.keys import RELAXED_CONVERGED_KEY, RELAXED_ENERGY_KEY, RELAXED_POSITIONS_KEY
@@ -15,6 +15,7 @@ from bench.models.base import Point
 
 LARGEST_FORCE = 0.02  # eV/Å
 MOST_STEPS = 300
+LONGEST_MOVE = 0.1  # Å in a step: the minimum of this basin, not of another
 
 
 def write_minimum(model: Point, atoms: ase.Atoms) -> None:
@@ -42,7 +43,8 @@ def write_minimum_of(calculator: Calculator, atoms: ase.Atoms, info: Mapping[str
     moving.info = dict(info)
     moving.calc = calculator
     try:
-        reached = bool(FIRE(moving, logfile=None).run(fmax=LARGEST_FORCE, steps=MOST_STEPS))
+        optimizer = BFGS(moving, logfile=None, maxstep=LONGEST_MOVE)
+        reached = bool(optimizer.run(fmax=LARGEST_FORCE, steps=MOST_STEPS))
         energy = float(moving.get_potential_energy())
     except SCFError:
         reached, energy = False, float("nan")
