@@ -106,9 +106,14 @@ def _positions(minimum: Minimum) -> Sample:
 
 
 def _opening(minimum: Minimum) -> Sample:
-    """Distance of the two atoms next to the vacancy: in quartz a bond of 2.4 Å or a gap."""
+    """Distance of the two atoms next to the vacancy: in quartz a bond of 2.4 Å or a gap.
+
+    Both are of the element that is nearest: at charge +2 a silicon of quartz retreats through the
+    plane of its oxygens, further from the vacancy than other oxygens are.
+    """
     atoms, moved = minimum.atoms, minimum.model_displacements()
-    pair = np.argsort(distance_from_vacancy(atoms))[:2]
+    outwards = np.argsort(distance_from_vacancy(atoms))
+    pair = outwards[atoms.numbers[outwards] == atoms.numbers[outwards[0]]][:2]
     apart, _ = find_mic(np.diff(atoms.positions[pair], axis=0), atoms.cell, atoms.pbc)
     changed = apart + np.diff(moved[pair], axis=0)
     reference, predicted = (np.linalg.norm(x, axis=1) for x in (apart, changed))

@@ -78,6 +78,15 @@ def test_the_opening_is_the_distance_of_the_atoms_next_to_the_vacancy() -> None:
     assert value(result, "vacancy_opening_mae") == pytest.approx((0.0 + 0.8 + 1.6) / 3)
 
 
+def test_the_opening_is_between_atoms_of_one_element_however_far_one_has_gone() -> None:
+    atoms = frames()
+    for positions in (atoms[2].positions, atoms[2].arrays["PRED_relaxed_positions"]):
+        positions[:2] += [[0.0, 0, 0], [2.0, 0, 0]]  # behind the oxygens
+    result = charge_states(atoms)
+    assert value(result, "vacancy_opening_reference", "charge=+2") == pytest.approx(8.0 - 4.4)
+    assert value(result, "vacancy_opening_mae", "charge=+1") == pytest.approx(0.8)
+
+
 def test_levels_are_those_of_the_models_own_minima() -> None:
     """−25 + 20 and −24.8 + 20.1 over −1; images screened by ions as well."""
     result = charge_states(frames())
