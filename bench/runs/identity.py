@@ -110,7 +110,21 @@ def code_version(package: Path = PACKAGE, outside: Sequence[Path] = ()) -> str:
 def _statements(path: Path, changed: int) -> list[str]:
     """What a file says, read once for each time that it was changed (ns)."""
     tree = _Meaning().visit(ast.parse(path.read_text(encoding="utf-8")))
-    return [ast.unparse(statement) for statement in tree.body]
+    return [_text(statement) for statement in tree.body]
+
+
+def _text(node: Any) -> str:
+    """A syntax tree as every Python writes it.
+
+    ``ast.unparse`` will not do: its f-strings have other quotes from 3.12 on, and a study that was
+    computed there would not be found here. Newer versions have more fields, all empty.
+    """
+    if isinstance(node, ast.AST):
+        fields = [item for item in ast.iter_fields(node) if item[1] not in (None, [])]
+        return f"{type(node).__name__}({', '.join(f'{k}={_text(v)}' for k, v in fields)})"
+    if isinstance(node, list):
+        return f"[{', '.join(map(_text, node))}]"
+    return ascii(node)
 
 
 class _Meaning(ast.NodeTransformer):
@@ -125,6 +139,12 @@ class _Meaning(ast.NodeTransformer):
     def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:
         """Docstrings: a text alone does nothing."""
         return None if isinstance(node.value, ast.Constant) else node
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.JoinedStr:
+        """Python 3.12.3 ends a format such as ``{x:>{width}}`` with a text of no length."""
+        self.generic_visit(node)
+        node.values = [v for v in node.values if not (isinstance(v, ast.Constant) and v.value == "")]
+        return node
 
     def visit_Raise(self, node: ast.Raise) -> ast.Raise:
         """That an error is raised counts, its words do not."""

@@ -112,6 +112,14 @@ def test_words_and_form_of_the_code_do_not_count(package, old, new):
     assert code_version(package) == before
 
 
+def test_every_python_names_the_code_alike(tmp_path):
+    """``ast.unparse`` writes this f-string otherwise in 3.12 than before and after."""
+    (tmp_path / "scf").mkdir()
+    code = """UNIT = f'{values["a"]!r:>{width}} {1e-6:.1e}'; é = -0.0, None, 'ö'"""
+    (tmp_path / "scf/solve.py").write_text(code, encoding="utf-8")
+    assert code_version(tmp_path) == "4484f91777"
+
+
 def test_how_a_quantity_is_described_does_not_count(package):
     row = 'SPIN = Quantity("spin", "e", description="up", shown=(Part("spin", title="a"),))'
     table = package / "labels/quantities.py"
