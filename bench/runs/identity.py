@@ -143,7 +143,8 @@ class _Meaning(ast.NodeTransformer):
     def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.JoinedStr:
         """Python 3.12.3 ends a format such as ``{x:>{width}}`` with a text of no length."""
         self.generic_visit(node)
-        node.values = [v for v in node.values if not (isinstance(v, ast.Constant) and v.value == "")]
+        empty = [isinstance(part, ast.Constant) and part.value == "" for part in node.values]
+        node.values = [part for part, left_out in zip(node.values, empty) if not left_out]
         return node
 
     def visit_Raise(self, node: ast.Raise) -> ast.Raise:
