@@ -109,12 +109,14 @@ def _opening(minimum: Minimum) -> Sample:
     """Distance of the two atoms next to the vacancy: in quartz a bond of 2.4 Å or a gap.
 
     Both are of the element that is nearest: at charge +2 a silicon of quartz retreats through the
-    plane of its oxygens, further from the vacancy than other oxygens are.
+    plane of its oxygens, further from the vacancy than other oxygens are.  The distance is that
+    across the vacancy: in a small cell another image of the second may be nearer to the first.
     """
     atoms, moved = minimum.atoms, minimum.model_displacements()
     outwards = np.argsort(distance_from_vacancy(atoms))
     pair = outwards[atoms.numbers[outwards] == atoms.numbers[outwards[0]]][:2]
-    apart, _ = find_mic(np.diff(atoms.positions[pair], axis=0), atoms.cell, atoms.pbc)
+    from_vacancy = atoms.positions[pair] - atoms.info[VACANCY_SITE_KEY]
+    apart = np.diff(find_mic(from_vacancy, atoms.cell, atoms.pbc)[0], axis=0)
     changed = apart + np.diff(moved[pair], axis=0)
     reference, predicted = (np.linalg.norm(x, axis=1) for x in (apart, changed))
     return Sample(str(atoms.info["group"]), reference, predicted, None)
