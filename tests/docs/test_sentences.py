@@ -94,11 +94,11 @@ def test_what_another_seed_changes():
     rows = numbers[(numbers["subset"] == "all") & (numbers["changed"] == "")]
     relative = (rows["std"] / rows["mean"]).groupby(rows["name"])
     assert 0.03 < relative.get_group("forces_rmse").median() < 0.06
-    assert 0.1 < relative.get_group("forces_rmse").max() < 0.2
-    (of_the_map,) = rows[
-        (rows["name"] == "charge_difference_rmse") & (rows["model"] == "scf_fixed_point")
+    assert 0.25 < relative.get_group("forces_rmse").max() < 0.35
+    (of_levels,) = rows[
+        (rows["name"] == "charge_difference_rmse") & (rows["model"] == "scf_levels")
     ].index
-    assert 0.2 < (rows["std"] / rows["mean"])[of_the_map] < 0.5
+    assert 0.35 < (rows["std"] / rows["mean"])[of_levels] < 0.5
 
 
 # Sentences of the README and of docs/study.md whose words, not digits, come from the study.
@@ -131,11 +131,12 @@ def test_ten_points_have_like_forces_on_platinum_and_three_lead_on_aluminium():
     assert first == {"scf_fixed_point", "scf_levels", "scf_response"}
 
 
-def test_full_states_lead_on_quartz_before_the_map_and_response():
-    assert ranking("sio2_vacancy", "forces_rmse")[:2] == ["scf_levels", "scf_response"]
+def test_map_levels_and_response_are_nearest_to_charge_states_of_quartz():
     known = ("short_range", "les", "local_charges")
     order = ranking("sio2_vacancy", "charge_difference_rmse", without=known)
-    assert order[:3] == ["scf_levels", "scf_fixed_point", "scf_response"]
+    assert order[0] == "scf_fixed_point" and {*order[1:3]} == {"scf_levels", "scf_response"}
+    near = ("scf_levels", "global_embedding", "scf_energy_functional", "scf_response")
+    assert {*ranking("sio2_vacancy", "forces_rmse")[:5]} == {*near, "scf_fixed_point"}
 
 
 def test_field_updates_are_worse_on_larger_cells_of_quartz_and_fail_on_aluminium():
@@ -172,10 +173,21 @@ def each_seed(system, model, metric):
 
 
 @pytest.mark.parametrize("metric", ["forces_rmse", "charge_difference_rmse"])
-def test_on_quartz_every_seed_of_full_states_is_before_every_seed_of_the_others(metric):
-    own = each_seed("sio2_vacancy", "scf_levels", metric)
-    others = [each_seed("sio2_vacancy", name, metric) for name in axes() if name != "scf_levels"]
-    assert len(own) == 3 and max(own) < min(value for found in others for value in found)
+def test_on_quartz_the_best_seed_is_one_of_full_states_and_no_point_leads_with_all(metric):
+    found = {name: each_seed("sio2_vacancy", name, metric) for name in axes()}
+    found = {name: values for name, values in found.items() if values}
+    best = min(found, key=lambda name: min(found[name]))
+    assert best == "scf_levels" and len(found[best]) == 3
+    assert max(found[best]) > min(min(values) for name, values in found.items() if name != best)
+
+
+def test_who_finds_the_opening_of_the_relaxed_vacancy():
+    errors = {
+        name: measured("sio2_vacancy", name, "vacancy_opening_mae")
+        for name in axes().keys() - {"short_range", "les", "local_charges", "fixed_charge"}
+    }
+    far = {"split_charges", "scf_qeq", "scf_energy_functional"}
+    assert {*sorted(errors, key=errors.__getitem__)[-3:]} == far
 
 
 def bystanders(model):
@@ -208,11 +220,11 @@ def test_a_learned_map_breaks_what_probes_see(probe):
         ("al_water", "group=g99+group=g10[0-4]", "dipole_slope_rmse"),
     ],
 )
-def test_what_was_proposed_changes_errors_by_less_than_three_tenths(system, part, response, model):
+def test_what_was_proposed_changes_errors_by_less_than_four_tenths(system, part, response, model):
     without = f"{model}:system.leave_out={part}"
     for metric in ("forces_rmse", "energy_rmse", response):
         before, after = (measured(system, name, metric) for name in (without, model))
-        assert abs(after - before) < 0.3 * max(before, after)
+        assert abs(after - before) < 0.4 * max(before, after)
 
 
 @pytest.mark.parametrize(
