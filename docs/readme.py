@@ -49,8 +49,8 @@ SENTENCES = """
 dipole_slope_rmse .2f }} e Å²/V; on platinum water polarises {{ claim pt_water scf_levels
 polarises .1f }} times as much as by DFT ({{ claim pt_water scf_qeq polarises .1f }} by
 `scf_qeq`). On quartz, when a run finds the electron decides more than the point; `scf_levels` alone
-keeps an ion's charge from distant molecules. Forces on metals hardly tell points apart; `polar`
-fails on larger cells. A learned map (`scf_fixed_point`) makes chains of water conduct.
+keeps an ion's charge from distant molecules. Forces on metals hardly tell points apart.
+A learned map (`scf_fixed_point`) lets chains of water conduct.
 """
 WIDTH = 99
 LEGEND = """
