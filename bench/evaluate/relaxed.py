@@ -14,7 +14,6 @@ import ase
 import numpy as np
 from ase.geometry import find_mic
 
-from bench.evaluate.added_charge import distance_from_vacancy
 from bench.evaluate.charge_groups import ChargeStates, states_of
 from bench.evaluate.record import mark_absent
 from bench.evaluate.registry import (
@@ -113,10 +112,11 @@ def _opening(minimum: Minimum) -> Sample:
     across the vacancy: in a small cell another image of the second may be nearer to the first.
     """
     atoms, moved = minimum.atoms, minimum.model_displacements()
-    outwards = np.argsort(distance_from_vacancy(atoms))
+    away = atoms.positions - atoms.info[VACANCY_SITE_KEY]
+    from_vacancy, distances = find_mic(away, atoms.cell, atoms.pbc)
+    outwards = np.argsort(distances)
     pair = outwards[atoms.numbers[outwards] == atoms.numbers[outwards[0]]][:2]
-    from_vacancy = atoms.positions[pair] - atoms.info[VACANCY_SITE_KEY]
-    apart = np.diff(find_mic(from_vacancy, atoms.cell, atoms.pbc)[0], axis=0)
+    apart = np.diff(from_vacancy[pair], axis=0)
     changed = apart + np.diff(moved[pair], axis=0)
     reference, predicted = (np.linalg.norm(x, axis=1) for x in (apart, changed))
     return Sample(str(atoms.info["group"]), reference, predicted, None)

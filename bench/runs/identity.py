@@ -116,8 +116,9 @@ def _statements(path: Path, changed: int) -> list[str]:
 def _text(node: Any) -> str:
     """A syntax tree as every Python writes it.
 
-    ``ast.unparse`` will not do: its f-strings have other quotes from 3.12 on, and a study that was
-    computed there would not be found here. Newer versions have more fields, all empty.
+    ``ast.unparse`` will not do: its f-strings have other quotes in 3.12 than before and after, and
+    a study that was computed there would not be found here. Newer versions have more fields, all
+    empty.
     """
     if isinstance(node, ast.AST):
         fields = [item for item in ast.iter_fields(node) if item[1] not in (None, [])]
@@ -143,8 +144,7 @@ class _Meaning(ast.NodeTransformer):
     def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.JoinedStr:
         """Python 3.12.3 ends a format such as ``{x:>{width}}`` with a text of no length."""
         self.generic_visit(node)
-        empty = [isinstance(part, ast.Constant) and part.value == "" for part in node.values]
-        node.values = [part for part, left_out in zip(node.values, empty) if not left_out]
+        node.values = [part for part in node.values if getattr(part, "value", None) != ""]
         return node
 
     def visit_Raise(self, node: ast.Raise) -> ast.Raise:
