@@ -185,7 +185,7 @@ def test_on_quartz_the_best_seed_is_one_of_full_states_and_no_point_leads_with_a
 def test_who_finds_the_opening_of_the_relaxed_vacancy():
     errors = {
         name: measured("sio2_vacancy", name, "vacancy_opening_mae")
-        for name in axes().keys() - {"short_range", "les", "local_charges", "fixed_charge"}
+        for name in axes().keys() - {"short_range", "les", "local_charges"}
     }
     near = {"scf_levels", "scf_fixed_point", "polar"}
     assert {*sorted(errors, key=errors.__getitem__)[:3]} == near
