@@ -83,17 +83,17 @@ def test_pages_ask_for_numbers_that_exist_and_type_none_of_the_study(page):
 
 
 def test_the_study_has_as_many_seeds_as_its_page_says():
-    assert "`quick`, two or three seeds" in (ROOT / "docs/study.md").read_text(encoding="utf-8")
+    assert "`quick`, three seeds" in (ROOT / "docs/study.md").read_text(encoding="utf-8")
     numbers = study()
     of = (numbers["name"] == "forces_rmse") & (numbers["subset"] == "all")
-    assert {*numbers[of & (numbers["changed"] == "")]["seeds"]} == {2, 3}
+    assert {*numbers[of & (numbers["changed"] == "")]["seeds"]} == {3}
 
 
 def test_what_another_seed_changes():
     numbers = study()
     rows = numbers[(numbers["subset"] == "all") & (numbers["changed"] == "")]
     relative = (rows["std"] / rows["mean"]).groupby(rows["name"])
-    assert 0.03 < relative.get_group("forces_rmse").median() < 0.06
+    assert 0.05 < relative.get_group("forces_rmse").median() < 0.08
     assert 0.25 < relative.get_group("forces_rmse").max() < 0.35
     (of_levels,) = rows[
         (rows["name"] == "charge_difference_rmse") & (rows["model"] == "scf_levels")
