@@ -82,6 +82,14 @@ def test_pages_ask_for_numbers_that_exist_and_type_none_of_the_study(page):
         assert re.findall(r"\d\.?\d* (?:m?eV|e Å|e\b|V\b|times)[^,\n]{0,20}", sentences) == []
 
 
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").rglob("*.md")), ids=lambda p: p.stem)
+def test_lists_begin_after_an_empty_line(page):
+    """Markdown takes an item that follows a line of a paragraph as part of it."""
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    paragraphs = [block.strip("\n") for block in re.split(r"\n\s*\n", text)]
+    assert [p for p in paragraphs if "\n- " in p and not p.startswith("- ")] == []
+
+
 def test_the_study_has_as_many_seeds_as_its_page_says():
     assert "`quick`, three seeds" in (ROOT / "docs/study.md").read_text(encoding="utf-8")
     numbers = study()
