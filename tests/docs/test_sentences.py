@@ -10,6 +10,9 @@ from docs.hooks.sentences import claimed, measured, on_page_markdown
 from docs.hooks.study import STUDY, study
 from tests.docs.commands import ROOT
 
+every_page = pytest.mark.parametrize(
+    "page", sorted((ROOT / "docs").rglob("*.md")), ids=lambda page: page.stem
+)
 METALS = ("pt_water", "al_water")
 FIRST = "training.warmup_fraction=0.025"  # what the first choices were made with
 
@@ -73,7 +76,7 @@ def test_a_claim_with_two_numbers_wants_another_word():
         claimed("pt_water", "scf_fixed_point, direct", "Direct")
 
 
-@pytest.mark.parametrize("page", sorted((ROOT / "docs").rglob("*.md")), ids=lambda p: p.stem)
+@every_page
 def test_pages_ask_for_numbers_that_exist_and_type_none_of_the_study(page):
     text = page.read_text(encoding="utf-8")
     assert "{{ study" not in on_page_markdown(text) and "{{ claim" not in on_page_markdown(text)
@@ -82,7 +85,7 @@ def test_pages_ask_for_numbers_that_exist_and_type_none_of_the_study(page):
         assert re.findall(r"\d\.?\d* (?:m?eV|e Å|e\b|V\b|times)[^,\n]{0,20}", sentences) == []
 
 
-@pytest.mark.parametrize("page", sorted((ROOT / "docs").rglob("*.md")), ids=lambda p: p.stem)
+@every_page
 def test_lists_begin_after_an_empty_line(page):
     """Markdown takes an item that follows a line of a paragraph as part of it."""
     text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
