@@ -323,7 +323,7 @@ def make_loader(
     *,
     batch_size: int,
     generator: torch.Generator | None = None,
-    together: bool = False,
+    together: int = 0,
 ) -> DataLoader[Graph]:
     """Batches of ``frames``; graphs are built once.
 
@@ -332,11 +332,12 @@ def make_loader(
         settings: of the model, ``model.graph_settings``.
         batch_size: structures per batch.
         generator: draws a new order each epoch; without one the order is that of ``frames``.
-        together: whether the states of a geometry are in one batch (``TogetherSampler``).
+        together: how many states of a geometry, at most, stay in one batch (``TogetherSampler``);
+            0: as they fall.
     """
     graphs = [build_graph(atoms, settings, index) for index, atoms in enumerate(frames)]
     if together:
-        sampler = TogetherSampler(frames, batch_size, generator)
+        sampler = TogetherSampler(frames, batch_size, together, generator)
         return DataLoader(
             graphs,  # type: ignore[arg-type]
             batch_sampler=sampler,

@@ -54,9 +54,9 @@ def _in_one_field(one: ase.Atoms, other: ase.Atoms) -> bool:
 
 
 class TogetherSampler(Sampler[list[int]]):
-    """Batches in which the states of a geometry stay together, everything else as it falls.
+    """Batches in which states of a geometry stay together, everything else as it falls.
 
-    A geometry with more states than a batch holds is cut into pieces, another way each epoch.
+    A geometry with more states than ``most`` is cut into pieces, another way each epoch.
     Bundles are packed by their sizes once, largest first, each into the first batch with room, so
     that every epoch has the same number of batches; which bundles fill them, and the order of the
     batches, are drawn anew each epoch.
@@ -64,13 +64,18 @@ class TogetherSampler(Sampler[list[int]]):
     Args:
         frames: the structures.
         batch_size: most structures of a batch.
+        most: states of a geometry that stay together; by default as many as a batch holds.
         generator: draws; without one the order is that of ``frames`` as far as packing lets it.
     """
 
     def __init__(
-        self, frames: Sequence[ase.Atoms], batch_size: int, generator: torch.Generator | None = None
+        self,
+        frames: Sequence[ase.Atoms],
+        batch_size: int,
+        most: int | None = None,
+        generator: torch.Generator | None = None,
     ) -> None:
-        self._groups, self._size = state_groups(frames), batch_size
+        self._groups, self._most = state_groups(frames), min(most or batch_size, batch_size)
         grouped = {index for group in self._groups for index in group}
         self._singles = [[index] for index in range(len(frames)) if index not in grouped]
         self._generator = generator
@@ -99,7 +104,7 @@ class TogetherSampler(Sampler[list[int]]):
         yield from (batches[k] for k in self._order(len(batches)))
 
     def _cut(self, group: list[int]) -> list[list[int]]:
-        return [group[k : k + self._size] for k in range(0, len(group), self._size)]
+        return [group[k : k + self._most] for k in range(0, len(group), self._most)]
 
     def _order(self, count: int) -> list[int]:
         if self._generator is None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Collection, Iterator
-from functools import partial
 from itertools import islice
 
 import ase
@@ -169,11 +168,16 @@ class Trainer:
         self._stable = stable_range(config.model.mixing)
         self._device = next(model.parameters()).device
         generator = torch.Generator().manual_seed(config.seed)
-        together = CHARGE_DIFFERENCE.name in self._factors
-        loader = partial(make_loader, settings=settings, together=together)
-        self._loader = loader(frames["train"], batch_size=size, generator=generator)
+        compared = CHARGE_DIFFERENCE.name in self._factors
+        # half a batch, so that no step sees one geometry alone
+        states = max(2, size // 2) if compared else 0
+        self._loader = make_loader(
+            frames["train"], settings, batch_size=size, generator=generator, together=states
+        )
         whole = max([size, *map(len, state_groups(frames["valid"]))])  # every difference counts
-        self._valid_loader = loader(frames["valid"], batch_size=whole)
+        self._valid_loader = make_loader(
+            frames["valid"], settings, batch_size=whole, together=whole if compared else 0
+        )
         self.steps = budget(training, len(self._loader))
         self.validations = validation_steps(self.steps, training.validations)
         self.stages = make_stages(training, model.recommended, self.validations)

@@ -1,5 +1,7 @@
 """States of one geometry, charges or fields, stay in one batch."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 import torch
@@ -63,7 +65,7 @@ def test_a_batch_knows_its_pairs():
 @pytest.mark.parametrize("seed", [0, 1, None])
 def test_every_structure_comes_once_and_states_together(size, seed):
     generator = None if seed is None else torch.Generator().manual_seed(seed)
-    sampler = TogetherSampler(FRAMES, size, generator)
+    sampler = TogetherSampler(FRAMES, size, generator=generator)
     for _ in range(3):
         batches = list(sampler)
         assert len(batches) == len(sampler) == -(-len(FRAMES) // size)
@@ -76,9 +78,27 @@ def test_every_structure_comes_once_and_states_together(size, seed):
 def test_a_geometry_of_more_states_than_a_batch_holds_is_cut():
     states = [state("a", q) for q in range(5)]
     assert list(TogetherSampler(states, 2)) == [[0, 1], [2, 3], [4]]
-    drawn = TogetherSampler(states, 2, torch.Generator().manual_seed(0))
+    drawn = TogetherSampler(states, 2, generator=torch.Generator().manual_seed(0))
     pairs = {tuple(sorted(batch)) for _ in range(40) for batch in drawn if len(batch) == 2}
     assert len(pairs) == 10  # each two meet
+
+
+def test_pieces_of_two_bring_two_geometries_into_a_batch():
+    """Three states each: whole, they fill a batch of four alone."""
+    frames = [state(f"g{k // 3}", k % 3) for k in range(12)]
+    whole = list(TogetherSampler(frames, 4))
+    assert [{i // 3 for i in batch} for batch in whole] == [{0}, {1}, {2}, {3}]
+    drawn = TogetherSampler(frames, 4, 2, torch.Generator().manual_seed(0))
+    met = set()
+    for _ in range(40):
+        batches = list(drawn)
+        assert sorted(i for batch in batches for i in batch) == list(range(12))
+        assert len(batches) == 3 and all(len({i // 3 for i in batch}) > 1 for batch in batches)
+        pairs = {pair for batch in batches for pair in combinations(sorted(batch), 2)}
+        compared = {(i, j) for i, j in pairs if i // 3 == j // 3}
+        assert {i // 3 for i, _ in compared} == {0, 1, 2, 3}
+        met |= compared
+    assert met == {(i, j) for i, j in combinations(range(12), 2) if i // 3 == j // 3}
 
 
 def test_every_epoch_is_drawn_anew_and_depends_on_the_seed_alone():
@@ -90,7 +110,7 @@ def test_every_epoch_is_drawn_anew_and_depends_on_the_seed_alone():
             SETTINGS,
             batch_size=4,
             generator=torch.Generator().manual_seed(seed),
-            together=True,
+            together=2,
         )
         return [[batch.index.tolist() for batch in loader] for _ in range(2)]
 
