@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import ase
 
 LOCK = ".lock"
+JSON_WIDTH = 200  # characters of a line; a metric fits
 WAIT = "Wait for it, or stop it and give the same command again."
 
 
@@ -63,13 +64,27 @@ def write_text(path: Path, text: str) -> Path:
 
 
 def write_json(path: Path, content: Any) -> Path:
-    """Write plain types; returns the path.
+    """Write plain types, what fits on a line on one; returns the path.
 
     Raises:
         ValueError: NaN or infinity, which are no JSON and no numbers to report.
     """
-    text = json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False)
-    return write_text(path, text + "\n")
+    return write_text(path, _json(content) + "\n")
+
+
+def _json(content: Any, indent: str = "") -> str:
+    """JSON whose innermost tables are lines: a third smaller, and a metric is a line of a diff."""
+    line = json.dumps(content, allow_nan=False, ensure_ascii=False)
+    if len(indent) + len(line) <= JSON_WIDTH or not isinstance(content, dict | list | tuple):
+        return line
+    inner = indent + "  "
+    if isinstance(content, dict):
+        keys = (json.dumps(str(key), ensure_ascii=False) for key in content)
+        items = [f"{k}: {_json(v, inner)}" for k, v in zip(keys, content.values(), strict=True)]
+        start, end = "{}"
+    else:
+        items, (start, end) = [_json(value, inner) for value in content], "[]"
+    return f"{start}\n{inner}" + f",\n{inner}".join(items) + f"\n{indent}{end}"
 
 
 def write_yaml(path: Path, content: Any) -> Path:

@@ -91,6 +91,19 @@ def test_structures_come_back(tmp_path):
     assert names(tmp_path) == ["frames.extxyz"]
 
 
+def test_json_puts_on_a_line_what_fits(tmp_path):
+    """A metric is one line of a diff; nothing is lost, whatever is nested in what."""
+    metric = {"name": "forces_rmse", "value": 146.25, "unit": "meV/Å", "ci95": [130.0, 150.5]}
+    content = {
+        "run": {"long": "x" * 250, "none": None, "empty": {}},
+        "metrics": [metric] * 3,
+        "n": (),
+    }
+    text = write_json(tmp_path / "metrics.json", content).read_text(encoding="utf-8")
+    assert json.loads(text) == content | {"n": []}
+    assert text.splitlines().count(f"    {json.dumps(metric, ensure_ascii=False)},") == 2
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_json_refuses_what_is_no_number(tmp_path, value):
     with pytest.raises(ValueError, match="JSON"):
