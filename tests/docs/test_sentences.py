@@ -142,6 +142,32 @@ def test_ten_points_have_like_forces_on_platinum_and_three_lead_on_aluminium():
     assert first == {"scf_fixed_point", "scf_levels", "scf_response"}
 
 
+def on_platinum(model, metric, mode):
+    """An error after training in a mode, in that of the default."""
+    return measured("pt_water", f"{model}:training.mode={mode}", metric) / measured(
+        "pt_water", model, metric
+    )
+
+
+def test_direct_training_spoils_the_functional_and_not_the_map():
+    spoiled, kept = "scf_energy_functional", "scf_fixed_point"
+    assert on_platinum(spoiled, "forces_rmse", "direct") > 2
+    assert on_platinum(spoiled, "dipole_slope_rmse", "direct") > 4
+    assert 0.9 < on_platinum(kept, "forces_rmse", "direct") < 1.1
+    direct = f"{spoiled}:training.mode=direct"
+    converged, asked = (
+        measured("pt_water", direct, name) for name in ("forces_rmse", "forces_at_reference_rmse")
+    )
+    assert 0.95 < asked / converged < 1  # it is not its self-consistency
+
+
+def test_direct_steps_first_help_the_map_and_harm_the_functional():
+    assert on_platinum("scf_fixed_point", "dipole_slope_rmse", "staged") < 0.5
+    assert on_platinum("scf_fixed_point", "forces_rmse", "staged") > 1
+    for metric in ("forces_rmse", "dipole_slope_rmse"):
+        assert on_platinum("scf_energy_functional", metric, "staged") > 1.1
+
+
 def test_map_levels_and_response_are_nearest_to_charge_states_of_quartz():
     known = ("short_range", "les", "local_charges")
     order = ranking("sio2_vacancy", "charge_difference_rmse", without=known)
