@@ -236,7 +236,7 @@ class TrainingConfig:
     mode: Mode = key(Mode.auto, "of the density; auto: what the model recommends")
     direct_fraction: float = key(0.25, "direct part of a staged run's steps", least=0, most=1)
     unrolled_steps: int = key(10, "mixing steps of mode=unrolled", above=0)
-    unrolled_mixing: float = key(0.3, "part of the residual that each adds", above=0, most=1)
+    unrolled_mixing: float = key(0.03, "part of the residual that each adds", above=0, most=1)
     loss: LossWeights = key(LossWeights, "weights of the losses, in units of the labels' spreads")
 
 
