@@ -48,8 +48,8 @@ SENTENCES = """
 `scf_response` miss slopes on aluminium by {{ study al_water scf_response,scf_levels
 dipole_slope_rmse .2f }} e Å²/V; on platinum water polarises {{ claim pt_water scf_levels
 polarises .1f }} times as much as by DFT ({{ claim pt_water scf_qeq polarises .1f }} by
-`scf_qeq`). On quartz, when a run finds the electron decides more than the point; `scf_levels` alone
-keeps an ion's charge from distant molecules. Forces on metals hardly tell points apart.
+`scf_qeq`). On quartz `scf_levels` has the best forces, energies and charge states, and alone keeps
+an ion's charge from distant molecules. Forces on metals hardly tell points apart.
 A learned map (`scf_fixed_point`) lets chains of water conduct.
 """
 WIDTH = 99
