@@ -73,7 +73,7 @@ def write_json(path: Path, content: Any) -> Path:
 
 
 def _json(content: Any, indent: str = "") -> str:
-    """JSON whose innermost tables are lines: a third smaller, and a metric is a line of a diff."""
+    """JSON whose innermost tables are lines: a quarter smaller, a metric is a line of a diff."""
     line = json.dumps(content, allow_nan=False, ensure_ascii=False)
     if len(indent) + len(line) <= JSON_WIDTH or not isinstance(content, dict | list | tuple):
         return line
