@@ -64,7 +64,7 @@ class TogetherSampler(Sampler[list[int]]):
     Args:
         frames: the structures.
         batch_size: most structures of a batch.
-        most: states of a geometry that stay together, never more than a batch holds.
+        most: states of a geometry that stay together; by default as many as a batch holds.
         generator: draws; without one the order is that of ``frames`` as far as packing lets it.
     """
 
@@ -72,10 +72,10 @@ class TogetherSampler(Sampler[list[int]]):
         self,
         frames: Sequence[ase.Atoms],
         batch_size: int,
-        most: int,
+        most: int | None = None,
         generator: torch.Generator | None = None,
     ) -> None:
-        self._groups, self._most = state_groups(frames), min(most, batch_size)
+        self._groups, self._most = state_groups(frames), min(most or batch_size, batch_size)
         grouped = {index for group in self._groups for index in group}
         self._singles = [[index] for index in range(len(frames)) if index not in grouped]
         self._generator = generator

@@ -10,7 +10,6 @@ from torch.nn.functional import softplus
 
 from bench.config.schema import ModelConfig, Update
 from bench.density.coulomb import Maps
-from bench.labels.elements import METALS
 from bench.models.base import FEATURE_OPTIONS, Density, Inputs
 from bench.models.facts import TrainingFacts
 from bench.models.heads import MultipoleHead, ScalarHead
@@ -21,17 +20,13 @@ from bench.scf.problem import Linear, LinearMap, LocalFixedPoint, Problem, Rows
 # The response n·(∂F/∂μ) of an atom stays above this, or μ would be undetermined (e/V).
 MIN_RESPONSE = 1e-3
 RESPONSE_SCALE = 0.05  # e/V and e Å²/V, where responses start
-# What the charges of other elements than metals start with, before the softplus: a fourteenth of a
-# metal's.  No charge is spread over a whole insulator before training finds where it belongs.
-INSULATOR = -3.0
 
 
 class ScfFixedPoint(SelfConsistentPoint):
     """p_i = p_i⁰(h) − Σ_w k_iw u_iw (+ a saturating response), u the potential features.
 
     The gains k are positive: the response has the sign of a dielectric, so that self-consistency
-    exists; charges of elements that are no metals start with a small one.
-    ``update=mlp`` adds a non-linear response of the atom to what it sees,
+    exists.  ``update=mlp`` adds a non-linear response of the atom to what it sees,
     ``update=many_body`` also to what its neighbours see.
     E = E_sr + E_nonlocal(u) + ½ pᵀAp + v_app·p at the solution (eqs 41, 42).
     """
@@ -48,11 +43,8 @@ class ScfFixedPoint(SelfConsistentPoint):
         self.local = MultipoleHead(
             scalars, vectors, mean_charges=self.mean_charges, l_max=self.l_max
         )
-        start = torch.zeros(len(facts.elements), self.l_max + 1, self.widths, dtype=torch.float64)
-        start[[number not in METALS for number in facts.elements], 0] = INSULATOR
-        self.gains = ScalarHead(
-            scalars, len(start), outputs=start[0].numel(), offset=start.flatten(1)
-        )
+        outputs = self.widths * (self.l_max + 1)
+        self.gains = ScalarHead(scalars, len(facts.elements), outputs=outputs)
         norms = torch.tensor(facts.feature_norms, dtype=torch.float64).reshape(-1, self.widths)
         self.nonlocal_energy = (
             NonlocalEnergy(scalars, norms.flatten()) if config.nonlocal_energy else None

@@ -65,7 +65,7 @@ def test_a_batch_knows_its_pairs():
 @pytest.mark.parametrize("seed", [0, 1, None])
 def test_every_structure_comes_once_and_states_together(size, seed):
     generator = None if seed is None else torch.Generator().manual_seed(seed)
-    sampler = TogetherSampler(FRAMES, size, size, generator)
+    sampler = TogetherSampler(FRAMES, size, generator=generator)
     for _ in range(3):
         batches = list(sampler)
         assert len(batches) == len(sampler) == -(-len(FRAMES) // size)
@@ -77,8 +77,8 @@ def test_every_structure_comes_once_and_states_together(size, seed):
 
 def test_a_geometry_of_more_states_than_a_batch_holds_is_cut():
     states = [state("a", q) for q in range(5)]
-    assert list(TogetherSampler(states, 2, 2)) == [[0, 1], [2, 3], [4]]
-    drawn = TogetherSampler(states, 2, 2, torch.Generator().manual_seed(0))
+    assert list(TogetherSampler(states, 2)) == [[0, 1], [2, 3], [4]]
+    drawn = TogetherSampler(states, 2, generator=torch.Generator().manual_seed(0))
     pairs = {tuple(sorted(batch)) for _ in range(40) for batch in drawn if len(batch) == 2}
     assert len(pairs) == 10  # each two meet
 
@@ -86,7 +86,7 @@ def test_a_geometry_of_more_states_than_a_batch_holds_is_cut():
 def test_pieces_of_two_bring_two_geometries_into_a_batch():
     """Three states each: whole, they fill a batch of four alone."""
     frames = [state(f"g{k // 3}", k % 3) for k in range(12)]
-    whole = list(TogetherSampler(frames, 4, 4))
+    whole = list(TogetherSampler(frames, 4))
     assert [{i // 3 for i in batch} for batch in whole] == [{0}, {1}, {2}, {3}]
     drawn = TogetherSampler(frames, 4, 2, torch.Generator().manual_seed(0))
     met = set()

@@ -10,13 +10,11 @@ import torch
 from torch import Tensor
 
 from bench.config.schema import Mode
-from bench.labels.elements import METALS
 from bench.models.base import Inputs
-from bench.models.scf_fixed_point import INSULATOR, MIN_RESPONSE, RESPONSE_SCALE, ScfFixedPoint
+from bench.models.scf_fixed_point import MIN_RESPONSE, RESPONSE_SCALE, ScfFixedPoint
 from bench.models.updates import Seen
-from bench.testing import build as build_small
 from bench.testing.frames import bulk, cluster, labelled, slab
-from tests.models.test_points import batch_of, build, tiny_config
+from tests.models.test_points import batch_of, build
 
 FRAMES = [slab(), bulk(), cluster(field=(0.1, 0.2, 0.0))]
 NONLINEAR = ["scf_fixed_point-mlp", "scf_fixed_point-many_body"]
@@ -171,17 +169,3 @@ def test_the_nonlocal_energy_sees_lengths_of_gradients_alone() -> None:
     shifted = model.nonlocal_energy(scalars, Seen(seen.potentials + 0.1, seen.gradients))
     longer = model.nonlocal_energy(scalars, Seen(seen.potentials, 1.1 * seen.gradients))
     assert (shifted != energies).all() and (longer != energies).all()
-
-
-@pytest.mark.parametrize("l_max", [0, 1])
-@torch.no_grad()
-def test_charges_of_insulators_start_with_small_gains(l_max: int) -> None:
-    """A fourteenth of what metals' charges have; dipoles start alike."""
-    model = build_small(tiny_config("scf_fixed_point", l_max=l_max), noise=0.0)
-    start = model.gains.offset.reshape(-1, l_max + 1, 2)  # [z, l, width]
-    metal = torch.tensor([z in METALS for z in model.facts.elements])
-    assert 0 < int(metal.sum()) < len(metal)
-    assert (start[metal] == 0).all() and (start[~metal, 1:] == 0).all()
-    assert (start[~metal, 0] == INSULATOR).all()
-    ratio = torch.nn.functional.softplus(torch.tensor([0.0, INSULATOR]))
-    assert 13 < float(ratio[0] / ratio[1]) < 15
