@@ -96,11 +96,16 @@ def seen_of(path: Path) -> str:
 def left_out_of(path: Path) -> str:
     """Errors on test structures of models trained without a part of the set, and with all of it.
 
+    Where the part is a subset of the test set as well, a charge state, errors are those on it.
+
     Raises:
         ValueError: the study has no number of the model that nothing was left out of.
     """
     rows = _rows(path)
-    asked = select(rows[rows["changed"].str.startswith(_PART)], metrics=COMPARED)
+    rows = rows[rows["changed"].str.startswith(_PART)]
+    own = rows["subset"] == rows["changed"].str.removeprefix(_PART)
+    whole_set = (rows["subset"] == "all") & ~rows["changed"].isin(rows["changed"][own])
+    asked = select(rows[own | whole_set], metrics=COMPARED, subsets=["*"])
     numbers = study(path.parent)
     alike = ["system", "model", "preset", "name", "subset"]
     whole = numbers[numbers["changed"] == ""].set_index(alike)

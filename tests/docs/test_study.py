@@ -6,10 +6,19 @@ import pytest
 from docs.hooks import study
 
 
-def row(model, mean, *, system="pt_water", name="forces_rmse", preset="standard", changed=""):
+def row(
+    model,
+    mean,
+    *,
+    system="pt_water",
+    name="forces_rmse",
+    preset="standard",
+    changed="",
+    subset="all",
+):
     axes = [system, model, preset, changed, "abc"]
     numbers = [mean, 1.0, 3, 40, mean - 2.5, mean + 2.5]
-    return [*axes, name, "all", "meV/Å", "lower", *numbers]
+    return [*axes, name, subset, "meV/Å", "lower", *numbers]
 
 
 @pytest.fixture
@@ -125,6 +134,16 @@ def test_what_was_left_out_stands_beside_the_whole(folder):
     text = study.left_out_of(place / "part.csv")
     line = "| `les` on `pt_water`, `charge=-1` | `forces_rmse` [meV/Å] |"
     assert text.splitlines()[2:] == [f"{line} 50 ± 1 (3) | **40 ± 1 (3)** |"]
+
+
+def test_a_charge_state_that_was_left_out_is_what_errors_are_of(folder):
+    own = "charge=-1"
+    folder("numbers.csv", [row("les", 40.0), row("les", 60.0, subset=own)])
+    rows = [row("les", 50.0, changed=LEFT), row("les", 90.0, changed=LEFT, subset=own)]
+    place = folder("part.csv", [*rows, row("les", 70.0, changed="model.l_max=0", subset=own)])
+    text = study.left_out_of(place / "part.csv")
+    line = "| `les` on `pt_water`, `charge=-1` | `forces_rmse` [meV/Å] |"
+    assert text.splitlines()[2:] == [f"{line} 90 ± 1 (3) | **60 ± 1 (3)** |"]
 
 
 def test_what_was_left_out_of_a_model_that_has_no_other_run_is_refused(folder):
