@@ -3,8 +3,9 @@
 A sentence asks for one where it stands: ``{{ study pt_water scf_qeq forces_rmse .0f }}``, the
 number of a model's runs with default settings, in the format behind it.  Several models, joined by
 commas, give the lowest to the highest.  ``scf_qeq:training.clip_gradient=10.0`` is an experiment
-with other settings (joined by plus signs), ``forces_rmse/training`` a metric in another subset than
-``all``; a subset with stars is the mean over those that match.
+with other settings (joined by plus signs), ``scf_qeq@standard`` its runs of that preset,
+``forces_rmse/training`` a metric in another subset than ``all``; a subset with stars is the mean
+over those that match.
 ``{{ claim pt_water scf_qeq polarises .1f }}`` is the number of the claim with this word in it.
 """
 
@@ -19,7 +20,7 @@ import pandas as pd
 
 from docs.hooks.study import STUDY, study
 
-PRESET = "quick"  # whose runs sentences tell of
+PRESET = "quick"  # whose runs sentences tell of unless they say another
 _ASKED = re.compile(
     r"\{\{\s(?P<table>study|claim)\s(?P<system>\S+)\s(?P<models>\S+)\s"
     r"(?P<what>\S+)\s(?P<form>\S+)\s\}\}"
@@ -48,7 +49,8 @@ def measured(system: str, model: str, what: str) -> float:
 
     Args:
         system: name.
-        model: name, with settings other than the defaults behind a colon.
+        model: name, with another preset behind an @ and settings other than the defaults behind a
+            colon.
         what: metric, with a subset other than ``all`` behind a slash.
 
     Returns:
@@ -57,9 +59,11 @@ def measured(system: str, model: str, what: str) -> float:
     Raises:
         ValueError: there is no such number.
     """
-    name, _, settings = model.partition(":")
+    which, _, settings = model.partition(":")
+    name, _, preset = which.partition("@")
     metric, _, subset = what.partition("/")
-    means = _means().get((system, name, settings.replace("+", " "), metric), {})
+    settings = settings.replace("+", " ")
+    means = _means().get((system, name, preset or PRESET, settings, metric), {})
     wanted = [mean for one, mean in means.items() if fnmatchcase(one, subset or "all")]
     if not wanted:
         raise ValueError(f"The study has no {what} of {model} on {system}.")
@@ -68,11 +72,11 @@ def measured(system: str, model: str, what: str) -> float:
 
 @cache
 def _means() -> dict[tuple[str, ...], dict[str, float]]:
-    """By subset, of every system, model, settings and metric."""
+    """By subset, of every system, model, preset, settings and metric."""
     rows = study()
     found: dict[tuple[str, ...], dict[str, float]] = defaultdict(dict)
-    columns = ["system", "model", "changed", "name", "subset", "mean"]
-    for *which, subset, mean in rows.loc[rows["preset"] == PRESET, columns].itertuples(index=False):
+    columns = ["system", "model", "preset", "changed", "name", "subset", "mean"]
+    for *which, subset, mean in rows[columns].itertuples(index=False):
         found[tuple(which)][subset] = mean
     return found
 

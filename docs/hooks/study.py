@@ -30,6 +30,7 @@ _ASKED = re.compile(r"^<!-- results: (?P<model>\w+) -->$", re.MULTILINE)
 _CHOSEN = re.compile(r"^<!-- validation: (?P<name>\w+) -->$", re.MULTILINE)
 _SEEN = re.compile(r"^<!-- seen: (?P<name>\w+) -->$", re.MULTILINE)
 _LEFT_OUT = re.compile(r"^<!-- left out: (?P<name>\w+) -->$", re.MULTILINE)
+_PRESETS = re.compile(r"^<!-- presets: (?P<longer>\w+) -->$", re.MULTILINE)
 _CLAIMS = re.compile(r"^<!-- claims -->$", re.MULTILINE)
 _TABLE = re.compile(r"^<!-- table: (?P<name>\w+) -->$", re.MULTILINE)
 
@@ -49,6 +50,7 @@ def on_page_markdown(markdown: str, **_: object) -> str:
     markdown = _CHOSEN.sub(lambda asked: validation_of(STUDY / f"{asked['name']}.csv"), markdown)
     markdown = _SEEN.sub(lambda asked: seen_of(STUDY / f"{asked['name']}.csv"), markdown)
     markdown = _LEFT_OUT.sub(lambda asked: left_out_of(STUDY / f"{asked['name']}.csv"), markdown)
+    markdown = _PRESETS.sub(lambda asked: presets_of(asked["longer"], study()), markdown)
     markdown = _CLAIMS.sub(lambda _: claims_of(STUDY / "claims.csv"), markdown)
     markdown = _TABLE.sub(lambda asked: table_of(STUDY / f"{asked['name']}.csv"), markdown)
     markdown = markdown.replace("](../results/study/figures/", "](figures/")
@@ -119,6 +121,20 @@ def left_out_of(path: Path) -> str:
         what = f"`{row['model']}` on `{row['system']}`, `{row['changed'].removeprefix(_PART)}`"
         lines.append([what, f"`{row['name']}` [{row['unit']}]", *texts])
     return table(["what is left out", "error", "without it", "with it"], lines)
+
+
+def presets_of(longer: str, numbers: pd.DataFrame) -> str:
+    """Errors of the points that have runs of a longer preset, there and with all others.
+
+    Args:
+        longer: name of the preset.
+        numbers: of ``study``.
+    """
+    plain = numbers[numbers["changed"] == ""]
+    keys = ["system", "model"]
+    long = plain.loc[plain["preset"] == longer, keys].drop_duplicates()
+    chosen = select(plain.merge(long, on=keys), metrics=COMPARED)
+    return "\n".join(board.markdown() for board in boards_of(chosen))
 
 
 def _rows(path: Path) -> pd.DataFrame:

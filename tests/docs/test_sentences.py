@@ -6,7 +6,7 @@ import re
 import pytest
 
 from bench.config.catalogue import axes
-from docs.hooks.sentences import claimed, measured, on_page_markdown
+from docs.hooks.sentences import PRESET, claimed, measured, on_page_markdown
 from docs.hooks.study import STUDY, study
 from tests.docs.commands import ROOT
 
@@ -49,9 +49,16 @@ def test_subsets_and_settings_are_told_apart():
     assert default < other
 
 
+def test_another_preset_is_asked_for_by_name():
+    longer = measured("sio2_vacancy", "scf_levels@standard", "forces_rmse")
+    assert longer < measured("sio2_vacancy", "scf_levels", "forces_rmse")
+    assert measured("sio2_vacancy", f"scf_levels@{PRESET}", "forces_rmse") > longer
+
+
 def test_stars_are_the_mean_over_subsets():
     rows = study()
     rows = rows[(rows["system"] == "pt_water") & (rows["model"] == "scf_qeq")]
+    rows = rows[rows["preset"] == PRESET]
     each = rows.loc[(rows["name"] == "cooperativity") & (rows["changed"] == ""), "mean"]
     assert len(each) > 1
     told = measured("pt_water", "scf_qeq", "cooperativity/group=*")

@@ -73,6 +73,19 @@ def test_choices_are_a_table_of_validation_errors_for_each_system(folder):
     assert "forces_rmse [meV/Å]" in text and "| 7 ±" not in text
 
 
+def test_a_longer_preset_stands_below_the_others_of_its_points(folder):
+    rows = [
+        row("les", 40.0),
+        row("les", 50.0, preset="quick"),
+        row("scf_qeq", 60.0, preset="quick"),
+    ]
+    place = folder("numbers.csv", [*rows, row("les", 9.0, preset="quick", changed="training.x=1")])
+    text = study.presets_of("standard", study.study(place))
+    assert text.index("| les quick | 50 ± 1 (3) |") < text.index("| les standard | **40 ± 1 (3)**")
+    assert "scf_qeq" not in text and "| 9 ±" not in text
+    assert study.presets_of("full", study.study(place)) == ""
+
+
 def test_rows_of_several_tables_stand_beside_each_other(folder):
     folder("one.csv", [row("les", 30.0), row("les", 4.0, name="charges_rmse")])
     place = folder("two.csv", [row("les", 40.0, changed="training.mode=direct")])
