@@ -44,13 +44,14 @@ ORDER = (  # along the design space
     "scf_levels",
 )
 SENTENCES = """
-`local_charges` do not respond to a field. Trained on how dipoles follow fields, `scf_levels` and
-`scf_response` miss slopes on aluminium by {{ study al_water scf_response,scf_levels
-dipole_slope_rmse .2f }} e Å²/V; on platinum water polarises {{ claim pt_water scf_levels
-polarises .1f }} times as much as by DFT ({{ claim pt_water scf_qeq polarises .1f }} by
-`scf_qeq`). On quartz `scf_levels` has the best forces, energies and charge states, and alone keeps
-an ion's charge from distant molecules. Forces on metals hardly tell points apart.
-A learned map (`scf_fixed_point`) lets chains of water conduct.
+`local_charges` do not respond to a field. Trained on responses, `scf_levels` and `scf_response`
+miss aluminium's slopes by {{ study al_water scf_response,scf_levels dipole_slope_rmse .2f }} e
+Å²/V; on platinum water polarises {{ claim pt_water scf_levels polarises .1f }} times as much as by
+DFT ({{ claim pt_water scf_qeq polarises .1f }} by `scf_qeq`). On quartz `scf_levels` has the best
+forces and charge states, and alone keeps an ion's charge from distant molecules. Platinum's
+forces differ only with `preset=standard`: `scf_fixed_point`, whose water chains conduct,
+{{ study pt_water scf_fixed_point@standard forces_rmse .0f }}, without electrostatics {{ study
+pt_water short_range@standard forces_rmse .0f }} meV/Å.
 """
 WIDTH = 99
 LEGEND = """

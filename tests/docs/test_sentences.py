@@ -6,6 +6,7 @@ import re
 import pytest
 
 from bench.config.catalogue import axes
+from bench.config.schema import TrainingConfig
 from docs.hooks.sentences import PRESET, claimed, measured, on_page_markdown
 from docs.hooks.study import STUDY, study
 from tests.docs.commands import ROOT
@@ -104,12 +105,15 @@ def test_the_study_has_as_many_seeds_as_its_page_says():
     assert "`quick`, three seeds" in (ROOT / "docs/study.md").read_text(encoding="utf-8")
     numbers = study()
     of = (numbers["name"] == "forces_rmse") & (numbers["subset"] == "all")
-    assert {*numbers[of & (numbers["changed"] == "")]["seeds"]} == {3}
+    rows = numbers[of & (numbers["changed"] == "")]
+    assert {*rows[rows["preset"] == PRESET]["seeds"]} == {3}
+    assert {*rows[rows["preset"] == "standard"]["seeds"]} == {1}
 
 
 def test_what_another_seed_changes():
     numbers = study()
     rows = numbers[(numbers["subset"] == "all") & (numbers["changed"] == "")]
+    rows = rows[rows["preset"] == PRESET]
     relative = (rows["std"] / rows["mean"]).groupby(rows["name"])
     assert 0.05 < relative.get_group("forces_rmse").median() < 0.08
     assert 0.25 < relative.get_group("forces_rmse").max() < 0.35
@@ -223,8 +227,39 @@ def test_two_points_pass_every_probe_on_both_metals():
 def each_seed(system, model, metric, subset="all"):
     """A metric of the test set, of each run of a model with the study's settings."""
     files = (STUDY / "runs" / system / model).glob("*/metrics.json")
-    rows = [row for file in files for row in json.loads(file.read_text())["metrics"]]
+    runs = [json.loads(file.read_text()) for file in files]
+    rows = [row for run in runs if run["run"]["preset"] == PRESET for row in run["metrics"]]
     return [row["value"] for row in rows if (row["name"], row["subset"]) == (metric, subset)]
+
+
+@pytest.mark.parametrize("model", ["scf_levels", "scf_fixed_point"])
+def test_a_longer_training_tells_platinums_points_apart(model):
+    """Without electrostatics it brings little."""
+    gaps = [
+        measured("pt_water", f"short_range@{preset}", "forces_rmse")
+        - measured("pt_water", f"{model}@{preset}", "forces_rmse")
+        for preset in (PRESET, "standard")
+    ]
+    assert gaps[0] < 15 and gaps[1] > 20
+    first = measured("pt_water", "short_range", "forces_rmse")
+    assert measured("pt_water", "short_range@standard", "forces_rmse") > 0.94 * first
+
+
+def test_what_map_and_equilibration_lack_on_quartz():
+    """The one a longer training, the other what no training brings."""
+    errors = {
+        name: measured("sio2_vacancy", f"{name}@standard", "charge_difference_rmse")
+        for name in ("scf_levels", "scf_fixed_point", "scf_qeq")
+    }
+    assert errors["scf_levels"] < errors["scf_fixed_point"] < 0.7
+    assert errors["scf_qeq"] > 2
+
+
+def test_ten_small_steps_train_another_density_than_the_converged_one():
+    gone = 1 - (1 - TrainingConfig.unrolled_mixing) ** TrainingConfig.unrolled_steps
+    assert 0.2 < gone < 0.3
+    assert on_platinum("scf_fixed_point", "forces_rmse", "unrolled") > 1.3
+    assert on_platinum("scf_fixed_point", "dipole_slope_rmse", "unrolled") > 2
 
 
 @pytest.mark.parametrize(
