@@ -87,12 +87,12 @@ def _interval(row: pd.Series) -> str:
 
 def validation_of(path: Path) -> str:
     """Errors on validation structures, a table a system, of ``bench table split=valid``."""
-    return _boards(path, validation.HEADLINE, [validation.SUBSET])
+    return _boards(_rows(path), validation.HEADLINE, [validation.SUBSET])
 
 
 def seen_of(path: Path) -> str:
     """Errors on training and test structures, of ``bench table split=train``."""
-    return _boards(path, COMPARED, [validation.TRAINING, "all"])
+    return _boards(_rows(path), COMPARED, [validation.TRAINING, "all"])
 
 
 def left_out_of(path: Path) -> str:
@@ -133,8 +133,7 @@ def presets_of(longer: str, numbers: pd.DataFrame) -> str:
     plain = numbers[numbers["changed"] == ""]
     keys = ["system", "model"]
     long = plain.loc[plain["preset"] == longer, keys].drop_duplicates()
-    chosen = select(plain.merge(long, on=keys), metrics=COMPARED)
-    return "\n".join(board.markdown() for board in boards_of(chosen))
+    return _boards(plain.merge(long, on=keys), COMPARED, ["all"])
 
 
 def _rows(path: Path) -> pd.DataFrame:
@@ -142,8 +141,7 @@ def _rows(path: Path) -> pd.DataFrame:
     return pd.read_csv(path, dtype={"changed": str}).fillna({"changed": "", "unit": ""})
 
 
-def _boards(path: Path, metrics: Sequence[str], subsets: Sequence[str]) -> str:
-    rows = _rows(path)
+def _boards(rows: pd.DataFrame, metrics: Sequence[str], subsets: Sequence[str]) -> str:
     chosen = select(rows, metrics=metrics, subsets=subsets)
     return "\n".join(board.markdown() for board in boards_of(chosen))
 
