@@ -49,9 +49,9 @@ miss aluminium's slopes by {{ study al_water scf_response,scf_levels dipole_slop
 Å²/V; on platinum water polarises {{ claim pt_water scf_levels polarises .1f }} times as much as by
 DFT ({{ claim pt_water scf_qeq polarises .1f }} by `scf_qeq`). On quartz `scf_levels` has the best
 forces and charge states, and alone keeps an ion's charge from distant molecules. Platinum's
-forces differ only with `preset=standard` (one seed): `scf_fixed_point`, whose water chains conduct,
-{{ study pt_water scf_fixed_point@standard forces_rmse .0f }}, `short_range` {{ study
-pt_water short_range@standard forces_rmse .0f }} meV/Å.
+forces differ by seeds alone; energies in fields (`preset=standard`) by {{ study
+pt_water scf_fixed_point@standard energy_rmse/field_series .0f }} (`scf_fixed_point`, whose water
+conducts) to {{ study pt_water short_range@standard energy_rmse/field_series .0f }} meV/atom.
 """
 WIDTH = 99
 LEGEND = """

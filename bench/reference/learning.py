@@ -12,6 +12,7 @@ from bench.runs.collection import Collection
 
 _SIZE = "system.train_size"
 _ERRORS = [f"{name}_rmse" for name in ("energy", "forces", "dipole", "charge_difference")]
+_CURVE = ["model", "preset"]
 _LEAST = 2  # training sizes of a model, and runs beyond the parameters of a fit
 
 
@@ -20,9 +21,10 @@ def learning_curves(
 ) -> list[dict[str, Any]]:
     """What a doubling of the training set takes off each test error, the largest gain first.
 
-    ln(error) = a_model + b ln(structures) is fitted to all models and seeds together, so that a
-    row is about the data rather than about one model; a doubling changes the error by 2^b − 1.
-    Runs that differ in more than their size are left out.
+    ln(error) = a + b ln(structures), with an a for each model and preset, is fitted to all models
+    and seeds together, so that a row is about the data rather than about one model; a doubling
+    changes the error by 2^b − 1.  Runs that differ in more than their size are left out, and those
+    of a preset that has one size.
 
     Args:
         found: runs of any system.
@@ -39,7 +41,8 @@ def learning_curves(
     runs = runs[(runs["system"] == system) & (runs["data_checksum"] == data_checksum)]
     sizes = runs["changed"].map(lambda changed: _size(changed, whole)).dropna()
     table = found.metrics[found.metrics["name"].isin(_ERRORS)]
-    table = table.assign(size=table["run"].map(sizes), model=table["run"].map(runs["model"]))
+    curves = {name: table["run"].map(runs[name]) for name in _CURVE}
+    table = table.assign(size=table["run"].map(sizes), **curves)
     rows = list(_rows(table.dropna(subset=["size", "value"])))
     return sorted(rows, key=lambda row: row["percent_per_doubling"])
 
@@ -54,10 +57,9 @@ def _size(changed: str, whole: int) -> float:
 
 def _rows(table: pd.DataFrame) -> Iterator[dict[str, Any]]:
     for (name, subset, unit), rows in table.groupby(["name", "subset", "unit"], sort=False):
-        several = rows.groupby("model")["size"].transform("nunique") >= _LEAST
+        several = rows.groupby(_CURVE)["size"].transform("nunique") >= _LEAST
         rows = rows[several & (rows["value"] > 0)]
-        models = rows["model"].nunique()
-        if len(rows) < models + 1 + _LEAST:
+        if len(rows) < rows.groupby(_CURVE).ngroups + 1 + _LEAST:
             continue
         exponent, error = _exponent(rows)
         largest = rows["size"].max()
@@ -65,7 +67,7 @@ def _rows(table: pd.DataFrame) -> Iterator[dict[str, Any]]:
             "error": str(name),
             "subset": str(subset),
             "unit": str(unit),
-            "models": int(models),
+            "models": int(rows["model"].nunique()),
             "runs": len(rows),
             "smallest": int(rows["size"].min()),
             "largest": int(largest),
@@ -76,12 +78,13 @@ def _rows(table: pd.DataFrame) -> Iterator[dict[str, Any]]:
 
 
 def _exponent(rows: pd.DataFrame) -> tuple[float, float]:
-    """b of ln(value) = a_model + b ln(size), and its standard error."""
+    """b of ln(value) = a + b ln(size), an a for each curve, and its standard error."""
     columns = rows[["value", "size"]].astype(float).transform(np.log)
-    value, size = (columns - columns.groupby(rows["model"]).transform("mean")).to_numpy().T
+    curves = [rows[name] for name in _CURVE]
+    value, size = (columns - columns.groupby(curves).transform("mean")).to_numpy().T
     exponent = float(value @ size / (size @ size))
     left = value - exponent * size
-    free = len(rows) - rows["model"].nunique() - 1
+    free = len(rows) - rows.groupby(_CURVE).ngroups - 1
     return exponent, float(np.sqrt(left @ left / free / (size @ size)))
 
 

@@ -191,6 +191,6 @@ def _tex(text: str) -> str:
 def as_text(boards: Sequence[Leaderboard], kind: str, found: Collection) -> str:
     """Tables in one of ``FORMATS`` but the terminal's; CSV has every number of every group."""
     if kind == "csv":
-        return str(summarise(found).to_csv(index=False))
+        return str(summarise(found).to_csv(index=False, float_format="%.8g"))  # as in metrics.json
     written = [b.markdown() if kind == "markdown" else b.latex() for b in boards]
     return "\n".join(written)

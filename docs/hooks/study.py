@@ -133,7 +133,7 @@ def presets_of(longer: str, numbers: pd.DataFrame) -> str:
     plain = numbers[numbers["changed"] == ""]
     keys = ["system", "model"]
     long = plain.loc[plain["preset"] == longer, keys].drop_duplicates()
-    return _boards(plain.merge(long, on=keys), COMPARED, ["all"])
+    return _boards(plain.merge(long, on=keys), COMPARED, ["all", "field_series"])
 
 
 def _rows(path: Path) -> pd.DataFrame:

@@ -15,14 +15,14 @@ from tests.reference.planned import made_up_label, slab
 DATA, SYSTEM, WHOLE = "abc", "al_water", 100
 
 
-def collection(rows, data=DATA):
-    """Runs of (model, changed, {(name, subset): value})."""
+def collection(rows, data=DATA, longer=()):
+    """Runs of (model, changed, {(name, subset): value}), and others of a longer preset."""
     runs, metrics = [], []
-    for number, (model, changed, values) in enumerate(rows):
-        run = f"run{number}"
-        runs.append((run, SYSTEM, model, changed, "done", data))
+    for number, (model, changed, values) in enumerate([*rows, *longer]):
+        run, preset = f"run{number}", "quick" if number < len(rows) else "standard"
+        runs.append((run, SYSTEM, model, preset, changed, "done", data))
         metrics += [(run, name, subset, value, "meV/Å") for (name, subset), value in values.items()]
-    columns = ["run", "system", "model", "changed", "status", "data_checksum"]
+    columns = ["run", "system", "model", "preset", "changed", "status", "data_checksum"]
     names = ["run", "name", "subset", "value", "unit"]
     return Collection(
         pd.DataFrame(runs, columns=columns).set_index("run"), pd.DataFrame(metrics, columns=names)
@@ -51,6 +51,16 @@ def test_the_exponent_is_that_of_the_errors():
         row[key] for key in ("error", "subset", "unit", "models", "runs", "smallest", "largest")
     ]
     assert told == ["forces_rmse", "all", "meV/Å", 2, 6, 25, WHOLE]
+
+
+def test_a_preset_with_one_size_says_nothing_and_one_with_several_has_its_own_height():
+    rows = power_law(-0.5)
+    longer = [(m, c, {k: v / 3 for k, v in values.items()}) for m, c, values in power_law(-0.5)]
+    (alone,) = learning_curves(collection(rows), SYSTEM, DATA, WHOLE)
+    whole = [row for row in longer if not row[1]]
+    assert learning_curves(collection(rows, longer=whole), SYSTEM, DATA, WHOLE) == [alone]
+    (both,) = learning_curves(collection(rows, longer=longer), SYSTEM, DATA, WHOLE)
+    assert both["percent_per_doubling"] == alone["percent_per_doubling"] and both["runs"] == 12
 
 
 def test_the_standard_error_is_that_of_a_straight_line():

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import lzma
 
 import ase
 import pytest
@@ -80,16 +81,17 @@ def test_log_and_predictions_come_back(folder):
     assert [atoms.info["PRED_energy"] for atoms in frames] == [-1.25, -1.25]
 
 
-def test_predictions_are_read_from_what_gzip_made_and_new_ones_take_its_place(folder):
+@pytest.mark.parametrize(("end", "pack"), [("gz", gzip.compress), ("xz", lzma.compress)])
+def test_compressed_predictions_are_read_and_new_ones_take_their_place(folder, end, pack):
     folder.write_predictions([ase.Atoms("H", info={"PRED_energy": -1.0})])
-    plain, packed = (folder.path / f"predictions.extxyz{end}" for end in ("", ".gz"))
-    packed.write_bytes(gzip.compress(plain.read_bytes()))
+    plain, packed = (folder.path / f"predictions.extxyz{kind}" for kind in ("", f".{end}"))
+    packed.write_bytes(pack(plain.read_bytes()))
     plain.unlink()
     assert folder.read_predictions()[0].info["PRED_energy"] == -1.0
     folder.write_predictions([ase.Atoms("H", info={"PRED_energy": -2.0})])
     assert folder.read_predictions()[0].info["PRED_energy"] == -2.0 and not packed.exists()
     packed.write_bytes(b"no archive")
-    with pytest.raises(BenchError, match=r"predictions\.extxyz\.gz is damaged"):
+    with pytest.raises(BenchError, match=rf"predictions\.extxyz\.{end} is damaged"):
         folder.read_predictions()
 
 
