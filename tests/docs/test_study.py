@@ -86,6 +86,12 @@ def test_a_longer_preset_stands_below_the_others_of_its_points(folder):
     assert study.presets_of("full", study.study(place)) == ""
 
 
+def test_a_longer_preset_is_shown_on_series_in_fields_too(folder):
+    place = folder("numbers.csv", [row("les", 40.0), row("les", 30.0, subset="field_series")])
+    text = study.presets_of("standard", study.study(place))
+    assert "forces_rmse all" in text and "forces_rmse field_series" in text
+
+
 def test_rows_of_several_tables_stand_beside_each_other(folder):
     folder("one.csv", [row("les", 30.0), row("les", 4.0, name="charges_rmse")])
     place = folder("two.csv", [row("les", 40.0, changed="training.mode=direct")])

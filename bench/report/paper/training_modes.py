@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from bench.errors import BenchError
 from bench.evaluate.registry import CHARGE_SPREAD, DIPOLE_SLOPE
-from bench.report.drawing import NoData, diagonal, panels
+from bench.report.drawing import NoData, panels
 from bench.report.paper.caption import Drawing, counts
 from bench.report.paper.lines import legend_below
 from bench.report.paper.qualities import of_several
@@ -57,7 +58,8 @@ def _says(scene: Scene, compared: Sequence[str], by_mode: Mapping[str, str]) -> 
             "RMSE of the test set with the density converged against that at the reference "
             "density, which direct training sees: energies and forces of that density, and "
             "charges after one update from it. Above the diagonal lies what iterating adds; below "
-            "it, what the model's energy makes of a density that is not its own. "
+            "it, what the model's energy makes of a density that is not its own. Axes are "
+            "logarithmic; an interval that reaches zero leaves the panel. "
             f"{counts(scene, 'forces_at_reference_rmse')} structures."
         )
     if by_mode:
@@ -105,7 +107,7 @@ def _draw_pairs(axes: Axes, scene: Scene, pairs: pd.DataFrame, text: str) -> Non
     for row in pairs.to_dict("records"):
         model, mode = row["model"], row["mode"]
         ends = {
-            side: np.nan_to_num([[row[f"{side}_mean"] - row[f"{side}_low"]],
+            side: np.nan_to_num([[row[f"{side}_mean"] - max(row[f"{side}_low"], 0.0)],
                                  [row[f"{side}_high"] - row[f"{side}_mean"]]])
             for side in ("at", "own")
         }  # fmt: skip
@@ -121,11 +123,23 @@ def _draw_pairs(axes: Axes, scene: Scene, pairs: pd.DataFrame, text: str) -> Non
             markersize=6,
         )
     means = pairs[["at_mean", "own_mean"]].to_numpy(float)
-    lows, highs = pairs[["at_low", "own_low"]], pairs[["at_high", "own_high"]]
-    diagonal(axes, [means, *(x.to_numpy(float)[np.isfinite(x)] for x in (lows, highs))])
+    highs = pairs[["at_high", "own_high"]].to_numpy(float)
+    axes.set(xscale="log", yscale="log")  # modes differ by factors
+    _equal_limits(axes, 0.7 * means.min(), 1.2 * np.nanmax([means, highs]))
     unit = str(pairs["own_unit"].iloc[0])
     axes.set(title=text, xlabel=in_units(unit, "at reference density"))
     axes.set_ylabel(in_units(unit, "at self-consistency"))
+
+
+def _equal_limits(axes: Axes, low: float, high: float) -> None:
+    """The same limits and ticks along both, and the line on which iterating changes nothing."""
+    axes.plot([low, high], [low, high], color="0.55", linewidth=0.8, zorder=1)
+    axes.set(xlim=(low, high), ylim=(low, high))
+    axes.set_aspect("equal")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axis.set_minor_formatter(NullFormatter())
 
 
 def _draw_errors(axes: Axes, scene: Scene, table: pd.DataFrame, name: str, text: str) -> None:

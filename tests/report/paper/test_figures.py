@@ -286,6 +286,7 @@ def test_training_modes_put_the_reference_density_against_self_consistency(tmp_p
     drawn = {c.get_label(): c.lines[0].get_xydata().tolist() for c in forces.containers}
     assert drawn == {"scf_qeq, direct": [[4.0, 9.0]], "scf_qeq, implicit": [[7.0, 6.0]]}
     assert forces.get_xlabel() == "at reference density (meV/Å)"
+    assert forces.get_xlim() == forces.get_ylim() and 0.0 < forces.get_xlim()[0] < 4.0
     assert "5 structures" in made.says[0]
 
 
