@@ -62,7 +62,7 @@ def measured(system: str, model: str, what: str) -> float:
     which, _, settings = model.partition(":")
     name, _, preset = which.partition("@")
     metric, _, subset = what.partition("/")
-    settings = settings.replace("+", " ")
+    settings = re.sub(r"\+(?!\d)", " ", settings)  # a charge has a plus sign of its own
     means = _means().get((system, name, preset or PRESET, settings, metric), {})
     wanted = [mean for one, mean in means.items() if fnmatchcase(one, subset or "all")]
     if not wanted:

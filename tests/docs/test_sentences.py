@@ -282,6 +282,30 @@ def test_a_longer_training_finds_quartzs_electron_with_each_seed_of_the_map():
     assert min(found["scf_qeq"]) > 2
 
 
+def left_out(model, charge, metric):
+    """An error on a charge state that training had not."""
+    changed = f"{model}:system.leave_out=charge={charge}"
+    return measured("sio2_vacancy", changed, f"{metric}/charge={charge}")
+
+
+def test_all_points_but_the_map_find_their_way_between_charge_states():
+    error = "charge_difference_rmse"
+    found = {
+        name: left_out(name, "+1", error) / measured("sio2_vacancy", name, f"{error}/charge=+1")
+        for name in FRONT[1:] + ("global_embedding",)
+    }
+    assert found.pop("scf_fixed_point") > 2
+    assert max(found.values()) < 1.5
+
+
+def test_no_point_finds_its_way_beyond_charge_states():
+    names = ("scf_levels", "scf_fixed_point", "scf_qeq", "global_embedding")
+    errors = [left_out(name, "-1", "charge_difference_rmse") for name in names]
+    assert min(errors) > 3.5 and max(errors) < 1.3 * min(errors)
+    forces = [left_out(name, "-1", "forces_rmse") for name in names]
+    assert forces == sorted(forces)
+
+
 def test_ten_small_steps_train_another_density_than_the_converged_one():
     gone = 1 - (1 - TrainingConfig.unrolled_mixing) ** TrainingConfig.unrolled_steps
     assert 0.2 < gone < 0.3
