@@ -127,7 +127,7 @@ def _leaderboard(system: str, rows: pd.DataFrame) -> Leaderboard:
     for name, subset, _ in columns:
         column = rows[(rows["name"] == name) & (rows["subset"] == subset)]
         table.append(cells(column.set_index("label").reindex(labels)))
-        counts.append("–".join(f"{n:.0f}" for n in sorted({column["n"].min(), column["n"].max()})))
+        counts.append(_counted(column["n"].dropna()))
     several = len({subset for _, subset, _ in columns}) > 1
     heading = [
         f"{name}{f' {subset}' if several else ''} [{unit or '1'}]" for name, subset, unit in columns
@@ -141,6 +141,12 @@ def _leaderboard(system: str, rows: pd.DataFrame) -> Leaderboard:
         [(label, [column[k] for column in table]) for k, label in enumerate(labels)],
         counts,
     )
+
+
+def _counted(known: pd.Series[float]) -> str:
+    """The least to the most; a log of validation errors does not say how many there were."""
+    ends = sorted({known.min(), known.max()}) if len(known) else []
+    return "–".join(f"{n:.0f}" for n in ends) or NOT_THERE
 
 
 def _label(row: Mapping[Hashable, Any], varying: Sequence[str]) -> str:

@@ -65,12 +65,13 @@ def test_tables_may_repeat_but_not_contradict_each_other(folder):
 
 def test_choices_are_a_table_of_validation_errors_for_each_system(folder):
     rows = [row("les", 50.0), row("les", 40.0, changed="training.batch_size=2")]
-    validated = [[*r[:6], "validation", *r[7:]] for r in rows]
+    validated = [[*r[:6], "validation", *r[7:12], None, *r[13:]] for r in rows]
     place = folder("choices.csv", [*validated, row("les", 7.0)])
     text = study.validation_of(place / "choices.csv")
     assert "| les | 50 ± 1 (3) |" in text
     assert "| les training.batch_size=2 | **40 ± 1 (3)** |" in text
     assert "forces_rmse [meV/Å]" in text and "| 7 ±" not in text
+    assert "| *n* | – |" in text  # nobody says how many they were
 
 
 def test_a_longer_preset_stands_below_the_others_of_its_points(folder):
