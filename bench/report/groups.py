@@ -14,6 +14,7 @@ from scipy.special import stdtrit
 from bench.runs.collection import Collection
 
 # What makes two runs the same experiment; only the seed is left.
+ERRORS = r"_(?:rmse|mae)(?:_|$)"  # names of what is never negative
 AXES = ("system", "model", "preset", "changed", "data_checksum")
 CONFIDENCE = 0.95
 # What a comparison looks at unless it is asked for more; absent where a system lacks it.
@@ -39,7 +40,7 @@ def summarise(found: Collection) -> pd.DataFrame:
     Returns:
         A row for each of ``AXES``, ``name`` and ``subset`` (columns) with ``mean`` and ``std`` over
         seeds in ``unit``, the number of ``seeds``, the interval ``low`` to ``high`` of the mean
-        (``interval``), ``n`` structures and ``better``.
+        (``interval``, of errors from zero at least), ``n`` structures and ``better``.
     """
     joined = found.joined()
     groups = joined.groupby([*AXES, "name", "subset", "unit", "better"], dropna=False, sort=False)
@@ -52,6 +53,8 @@ def summarise(found: Collection) -> pd.DataFrame:
         n=("n", "min"),
     ).reset_index()
     rows["low"], rows["high"] = interval(rows)
+    errors = rows["name"].str.contains(ERRORS)
+    rows["low"] = rows["low"].where(~errors, rows["low"].clip(lower=0.0))  # Student's may be less
     return rows.drop(columns=["ci95_low", "ci95_high"])
 
 

@@ -23,6 +23,12 @@ def test_three_seeds_by_hand(tmp_path):
     assert (row["low"], row["high"]) == (pytest.approx(20 - half), pytest.approx(20 + half))
 
 
+@pytest.mark.parametrize(("name", "below"), [("forces_rmse", False), ("vacancy_charge", True)])
+def test_the_interval_of_an_error_does_not_reach_below_zero(tmp_path, name, below):
+    (row,) = summarise(runs(tmp_path, [1.0, 2.0, 9.0], name=name)).to_dict("records")
+    assert row["high"] > 9.0 and row["low"] == (pytest.approx(8.0 - row["high"]) if below else 0.0)
+
+
 def test_one_seed_has_the_interval_of_its_structures(tmp_path):
     (row,) = summarise(runs(tmp_path, [42.0])).to_dict("records")
     assert (row["low"], row["high"], row["seeds"]) == (40.5, 43.5, 1)
