@@ -61,7 +61,11 @@ def diagonal(axes: Axes, values: Sequence[NDArray[np.float64]]) -> None:
     everything = np.concatenate([np.ravel(v) for v in values])
     low, high = float(everything.min()), float(everything.max())
     margin = 0.05 * (high - low) or 0.5
-    limits = (low - margin, high + margin)
+    equal_axes(axes, (low - margin, high + margin))
+
+
+def equal_axes(axes: Axes, limits: tuple[float, float]) -> None:
+    """These limits along both axes, and the line on which both are equal."""
     axes.plot(limits, limits, color="0.55", linewidth=0.8, zorder=1)
     axes.set(xlim=limits, ylim=limits)
     axes.set_aspect("equal")

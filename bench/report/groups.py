@@ -14,8 +14,8 @@ from scipy.special import stdtrit
 from bench.runs.collection import Collection
 
 # What makes two runs the same experiment; only the seed is left.
-ERRORS = r"_(?:rmse|mae)(?:_|$)"  # names of what is never negative
 AXES = ("system", "model", "preset", "changed", "data_checksum")
+ERRORS = r"_(?:rmse|mae)(?:_|$)"  # names of what is never negative
 CONFIDENCE = 0.95
 # What a comparison looks at unless it is asked for more; absent where a system lacks it.
 HEADLINE = (

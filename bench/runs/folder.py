@@ -200,8 +200,8 @@ class RunFolder:
         """The test set with reference and predicted labels, also where xz or gzip compressed it."""
         from ase.io import read
 
-        packed = [name for name in COMPRESSED if (self.path / name).is_file()]
-        path = self._existing(next(iter(packed), PREDICTIONS))
+        packed = (name for name in COMPRESSED if (self.path / name).is_file())
+        path = self._existing(next(packed, PREDICTIONS))
         try:
             frames: list[ase.Atoms] = read(path, ":", format="extxyz")
         except Exception as error:  # the parser fails in many ways

@@ -11,7 +11,7 @@ from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 from bench.errors import BenchError
 from bench.evaluate.registry import CHARGE_SPREAD, DIPOLE_SLOPE
-from bench.report.drawing import NoData, panels
+from bench.report.drawing import NoData, equal_axes, panels
 from bench.report.paper.caption import Drawing, counts
 from bench.report.paper.lines import legend_below
 from bench.report.paper.qualities import of_several
@@ -125,17 +125,15 @@ def _draw_pairs(axes: Axes, scene: Scene, pairs: pd.DataFrame, text: str) -> Non
     means = pairs[["at_mean", "own_mean"]].to_numpy(float)
     highs = pairs[["at_high", "own_high"]].to_numpy(float)
     axes.set(xscale="log", yscale="log")  # modes differ by factors
-    _equal_limits(axes, 0.7 * means.min(), 1.2 * np.nanmax([means, highs]))
+    equal_axes(axes, (0.7 * means.min(), 1.2 * np.nanmax([means, highs])))
+    _like_ticks(axes)
     unit = str(pairs["own_unit"].iloc[0])
     axes.set(title=text, xlabel=in_units(unit, "at reference density"))
     axes.set_ylabel(in_units(unit, "at self-consistency"))
 
 
-def _equal_limits(axes: Axes, low: float, high: float) -> None:
-    """The same limits and ticks along both, and the line on which iterating changes nothing."""
-    axes.plot([low, high], [low, high], color="0.55", linewidth=0.8, zorder=1)
-    axes.set(xlim=(low, high), ylim=(low, high))
-    axes.set_aspect("equal")
+def _like_ticks(axes: Axes) -> None:
+    """Numbers at 1, 2 and 5 of each power along both logarithmic axes."""
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         axis.set_major_formatter(StrMethodFormatter("{x:g}"))
