@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
-from bench.config.catalogue import axes, choices
+from bench.config.catalogue import axes, choices, presets
 from bench.config.key import key
 from bench.config.options import call
 from bench.config.schema import Axes
@@ -58,7 +58,7 @@ def _metrics() -> dict[str, str]:
 _ROWS = {
     "models": lambda: choices("model"),
     "systems": lambda: choices("system"),
-    "presets": lambda: choices("preset"),
+    "presets": presets,
     "studies": lambda: choices("study"),
     "metrics": _metrics,
 }

@@ -11,6 +11,7 @@ from bench.errors import BenchError
 from bench.paths import shipped
 
 GROUPS = ("model", "system", "training", "preset")
+ON_SYSTEM = "preset_on_system"  # files PRESET_SYSTEM: what a preset is on one system
 
 
 def folders() -> list[Path]:
@@ -29,6 +30,22 @@ def choices(group: str) -> dict[str, str]:
     """
     files = {p.stem: p for folder in reversed(folders()) for p in (folder / group).glob("*.yaml")}
     return {name: _description(files[name]) for name in sorted(files)}
+
+
+def presets() -> dict[str, str]:
+    """The presets as one types them, with those of one system where they are others there.
+
+    Raises:
+        BenchError: as ``choices``.
+    """
+    everywhere = choices("preset")
+    there = {
+        f"{preset} system={file.removeprefix(f'{preset}_')}": line
+        for file, line in choices(ON_SYSTEM).items()
+        for preset in everywhere
+        if file.removeprefix(f"{preset}_") in choices("system")
+    }
+    return dict(sorted({**everywhere, **there}.items()))
 
 
 def axes() -> dict[str, dict[str, str]]:

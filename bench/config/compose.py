@@ -1,7 +1,8 @@
 """From the command line and conf/ to one checked ``RunConfig``.
 
-Hydra composes: command line over preset over group.  Here its complaints become messages that say
-which name was meant, and keys that no run knows are refused however they are written.
+Hydra composes: command line over preset over group; ``conf/preset_on_system/PRESET_SYSTEM.yaml``
+says what a preset is on one system.  Here its complaints become messages that say which name was
+meant, and keys that no run knows are refused however they are written.
 """
 
 from __future__ import annotations

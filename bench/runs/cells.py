@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from bench.config.catalogue import ON_SYSTEM, choices
 from bench.config.compose import combinations, compose
 from bench.config.study import sweeps
 from bench.runs.collection import RUN_COLUMNS, Collection, changed
@@ -67,13 +68,24 @@ def of_study(study: str, found: Collection) -> Collection:
 
 
 def _cell(words: Sequence[str]) -> Cell:
-    """Of the words of one combination: seed and system change none of the other settings."""
-    own = {key: word for word in words if (key := word.partition("=")[0]) in ("seed", "system")}
+    """Of the words of one combination: its seed, and a system that no preset knows, change none
+    of the other settings."""
+    own = {
+        key: word
+        for word in words
+        if (key := word.partition("=")[0]) == "seed" or (key == "system" and not _known(word))
+    }
     system, model, preset, seed, settings = _composed(
         tuple(word for word in words if word not in own.values())
     )
     typed = {key: word.partition("=")[2] for key, word in own.items()}
     return Cell(typed.get("system", system), model, preset, int(typed.get("seed", seed)), settings)
+
+
+def _known(word: str) -> bool:
+    """Whether a preset is another on the system of ``system=NAME``."""
+    system = word.partition("=")[2]
+    return any(name.endswith(f"_{system}") for name in choices(ON_SYSTEM))
 
 
 @cache

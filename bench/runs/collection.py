@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench.config.catalogue import ON_SYSTEM, choices
 from bench.config.compose import compose
 from bench.config.schema import RunConfig
 from bench.errors import BenchError
@@ -59,10 +60,10 @@ class Collection:
 
     Attributes:
         runs: a row for each folder, whose path is the index ``run``.  ``changed`` are the settings
-            that differ from those of the run's model and preset, as one would type them; ``status``
-            is that of the run, or ``damaged`` or ``duplicate`` (of a run found before), always with
-            a ``reason``; ``seconds`` on the wall and ``cpu_seconds`` of all sessions together;
-            ``parameters`` learned.
+            that differ from those of the run's model, preset and system, as one would type them;
+            ``status`` is that of the run, or ``damaged`` or ``duplicate`` (of a run found before),
+            always with a ``reason``; ``seconds`` on the wall and ``cpu_seconds`` of all sessions
+            together; ``parameters`` learned.
         metrics: a row for each number of the runs that are done; ``run`` refers to ``runs``, ``n``
             counts what the metric's description says, ``ci95_low`` and ``ci95_high`` are NaN where
             there is no interval.
@@ -172,7 +173,7 @@ def _settings(folder: RunFolder) -> dict[str, Any]:
 
 
 def changed(config: dict[str, Any]) -> dict[str, Any]:
-    """Dotted keys and values that differ from what model and preset say today.
+    """Dotted keys and values that differ from what model, preset and system say today.
 
     Those that decide no number, and seed, preset, system and model, which tables show by
     themselves, are left out.
@@ -180,7 +181,9 @@ def changed(config: dict[str, Any]) -> dict[str, Any]:
     Args:
         config: of a run, as plain types; its keys may be those of another version.
     """
-    defaults = _defaults(config["model"]["name"], config["preset"])
+    model, preset, system = config["model"]["name"], config["preset"], config["system"]["name"]
+    own = f"{preset}_{system}" in choices(ON_SYSTEM)  # or they are alike on all systems
+    defaults = _defaults(model, preset, system if own else "")
     flat = _flat(deciding(config))
     return {
         key: value
@@ -190,10 +193,12 @@ def changed(config: dict[str, Any]) -> dict[str, Any]:
 
 
 @cache
-def _defaults(model: str, preset: str) -> dict[str, Any]:
-    """Flat settings of a model and preset; of the schema where they are not known any longer."""
+def _defaults(model: str, preset: str, system: str) -> dict[str, Any]:
+    """Flat settings of a model and preset, on a system where one is named; of the schema where
+    they are not known any longer."""
+    words = [f"model={model}", f"preset={preset}", "device=cpu"]  # whichever device is here
     try:
-        config = compose([f"model={model}", f"preset={preset}", "device=cpu"])  # whichever is here
+        config = compose([*words, *([f"system={system}"] if system else [])])
     except BenchError:
         config = RunConfig()
     return _flat(plain(config))

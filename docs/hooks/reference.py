@@ -21,6 +21,7 @@ from bench.commands import VERBS
 from bench.commands.complete import options_of
 from bench.commands.data import VERBS as DATA
 from bench.commands.run import USAGE
+from bench.config import catalogue
 from bench.config.catalogue import axes, choices
 from bench.config.help import shown
 from bench.config.key import Entry, entries
@@ -130,15 +131,21 @@ def named(group: str) -> Callable[[], str]:
 
 
 def presets() -> str:
-    """What each preset sets."""
-    files = {name: shipped("conf") / "preset" / f"{name}.yaml" for name in choices("preset")}
+    """What each preset sets, everywhere or on one system."""
     return table(
         ("`preset=`", "what for", "sets"),
         [
-            (f"`{name}`", choices("preset")[name], ", ".join(f"`{word}`" for word in _set_by(path)))
-            for name, path in files.items()
+            (f"`{typed}`", line, ", ".join(f"`{word}`" for word in _set_by(_of_preset(typed))))
+            for typed, line in catalogue.presets().items()
         ],
     )
+
+
+def _of_preset(typed: str) -> Path:
+    """The file of a preset, or of a preset on a system, as they are typed."""
+    preset, _, system = typed.partition(" system=")
+    file = f"{catalogue.ON_SYSTEM}/{preset}_{system}" if system else f"preset/{preset}"
+    return shipped("conf") / f"{file}.yaml"
 
 
 def _set_by(path: Path) -> Iterator[str]:

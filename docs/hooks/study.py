@@ -155,7 +155,8 @@ def study(folder: Path = STUDY) -> pd.DataFrame:
     Raises:
         ValueError: two tables that do not agree on one number.
     """
-    found = [pd.read_csv(path, dtype={"changed": str}) for path in sorted(folder.glob("*.csv"))]
+    files = sorted([*folder.glob("*.csv"), *folder.glob("*.csv.xz")])
+    found = [pd.read_csv(path, dtype={"changed": str}) for path in files]
     tables = [table for table in found if {*COLUMNS} <= {*table.columns}]
     if not tables:
         return pd.DataFrame(columns=COLUMNS)

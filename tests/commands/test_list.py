@@ -6,7 +6,7 @@ from dataclasses import fields
 import pytest
 
 from bench.commands.list import main
-from bench.config.catalogue import axes, choices
+from bench.config.catalogue import axes, choices, presets
 from bench.config.schema import Axes
 from bench.errors import BenchError
 from bench.evaluate.registry import METRICS
@@ -24,15 +24,14 @@ def test_kinds_come_in_the_order_asked_for(capsys, argv):
 
 
 @pytest.mark.parametrize(
-    ("kind", "group"),
-    [("systems", "system"), ("presets", "preset"), ("studies", "study")],
+    ("kind", "rows"),
+    [("systems", choices("system")), ("presets", presets()), ("studies", choices("study"))],
     ids=["systems", "presets", "studies"],
 )
-def test_a_line_is_a_name_and_its_description_in_one_column(capsys, kind, group):
-    rows = choices(group)
+def test_a_line_is_a_name_and_its_description_in_one_column(capsys, kind, rows):
     lines = listed(capsys, kind)[1:]
     starts = {line.index(text) for line, text in zip(lines, rows.values())}
-    assert [line.split()[0] for line in lines] == list(rows) and len(starts) == 1
+    assert [line.split("  ")[1] for line in lines] == list(rows) and len(starts) == 1
 
 
 def test_metrics_state_their_units(capsys):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.config.catalogue import GROUPS, axes, choices, folders
+from bench.config.catalogue import GROUPS, axes, choices, folders, presets
 from bench.config.schema import Axes
 from bench.errors import BenchError
 from bench.paths import shipped
@@ -62,6 +62,16 @@ def test_a_shipped_choice_is_not_replaced_in_the_list(own):
 def test_a_description_is_the_key_or_the_first_comment(own, text, line):
     own("preset/mine.yaml", text)
     assert choices("preset")["mine"] == line
+
+
+def test_a_preset_on_one_system_stands_behind_the_one_that_it_is_elsewhere(own):
+    own("preset_on_system/smoke_al_water.yaml", "# @package _global_\n# longer\ntraining: {}\n")
+    own("preset_on_system/smoke_nowhere.yaml", "# no system has this name\n")
+    assert presets()["smoke system=al_water"] == "longer"
+    assert [name for name in presets() if name.startswith("smoke")] == [
+        "smoke",
+        "smoke system=al_water",
+    ]
 
 
 def test_other_files_and_groups_are_no_choices(own):

@@ -5,6 +5,8 @@ import pytest
 from bench.config.catalogue import choices
 from bench.config.compose import check_overrides, compose, each_choice, search_path
 from bench.errors import BenchError
+from bench.runs.collection import changed
+from bench.runs.identity import plain
 
 SELF_CONSISTENT = [
     "scf_energy_functional",
@@ -107,6 +109,21 @@ def test_steps_take_the_place_of_a_presets_epochs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert budget_of("preset=mine") == (None, 9)
     assert budget_of("preset=mine", "training.steps=7") == (7, None)
+
+
+def test_a_preset_may_be_another_on_one_system(tmp_path, monkeypatch):
+    (tmp_path / "conf" / "preset_on_system").mkdir(parents=True)
+    text = "# @package _global_\ntraining:\n  steps: 11\n  epochs: null\n"
+    (tmp_path / "conf" / "preset_on_system" / "smoke_al_water.yaml").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    smoke, there = "preset=smoke", "system=al_water"
+    assert budget_of(smoke, there) == (11, None)
+    assert budget_of(smoke) == budget_of(smoke, "system=pt_water") == (16, None)
+    assert budget_of(there) == (1040, None)
+    assert budget_of(smoke, there, "training.steps=7") == (7, None)
+    assert budget_of(smoke, there, "training.epochs=3") == (None, 3)
+    assert changed(plain(compose([smoke, there]))) == {}
+    assert changed(plain(compose([smoke, there, "training.steps=16"]))) == {"training.steps": 16}
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,7 @@ def test_a_longer_preset_is_shown_on_series_in_fields_too(folder):
 
 def test_rows_of_several_tables_stand_beside_each_other(folder):
     folder("one.csv", [row("les", 30.0), row("les", 4.0, name="charges_rmse")])
-    place = folder("two.csv", [row("les", 40.0, changed="training.mode=direct")])
+    place = folder("two.csv.xz", [row("les", 40.0, changed="training.mode=direct")])
     text = study.results_of("les", study.study(place))
     assert "| `forces_rmse` [meV/Å] | 30 ± 1 (3) | 40 ± 1 (3) |" in text
 

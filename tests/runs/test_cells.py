@@ -31,10 +31,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("study")
     (place / "conf/study").mkdir(parents=True)
     (place / "conf/study/mine.yaml").write_text(STUDY)
+    (place / "conf/preset_on_system").mkdir()
+    on_aluminium = "# @package _global_\ntraining:\n  steps: 11\n  epochs: null\n"
+    (place / "conf/preset_on_system/smoke_al_water.yaml").write_text(on_aluminium)
     common = ["model=scf_qeq", "preset=smoke", "training.mode=implicit"]
     write_run(place / "kept", "aa", *common)
     write_run(place / "kept", "bb", *common, "seed=1", status=Status.failed, reason="no space")
-    write_run(place / "kept", "cc", *common[:2], "system=al_water", "seed=1")
+    write_run(place / "kept", "cc", *common[:2], "system=al_water", "seed=1", "training.steps=11")
     write_run(place / "kept", "dd", *common, "model.r_max=6.0")
     return place
 
