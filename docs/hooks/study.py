@@ -1,6 +1,6 @@
 """The results on the pages of models: from the tables of results/study, or nothing.
 
-``bench table PLACE out=results/study/NAME.csv`` writes such a table.
+``bench table PLACE out=results/study/NAME.csv`` writes such a table; ``xz`` may pack it.
 """
 
 from __future__ import annotations
