@@ -282,6 +282,31 @@ def test_a_longer_training_finds_quartzs_electron_with_each_seed_of_the_map():
     assert min(found["scf_qeq"]) > 2
 
 
+MORE_STEPS = "training.steps=1560"
+
+
+def test_more_steps_are_what_the_map_lacks_on_quartz_and_not_what_equilibration_does():
+    def ratio(model, metric):
+        longer = measured("sio2_vacancy", f"{model}:{MORE_STEPS}", metric)
+        return longer / measured("sio2_vacancy", model, metric)
+
+    assert ratio("scf_fixed_point", "charge_difference_rmse") < 0.7
+    assert ratio("scf_fixed_point", "forces_rmse") < 0.85
+    assert ratio("scf_levels", "charge_difference_rmse") < 0.9
+    assert ratio("scf_qeq", "charge_difference_rmse") > 0.85
+    assert measured("sio2_vacancy", f"scf_qeq:{MORE_STEPS}", "charge_difference_rmse/training") > 1.5
+    then, levels = (
+        measured("sio2_vacancy", name, "charge_difference_rmse")
+        for name in (f"scf_fixed_point:{MORE_STEPS}", "scf_levels")
+    )
+    assert then < levels
+    rows = study()
+    rows = rows[(rows["system"] == "sio2_vacancy") & (rows["model"] == "scf_fixed_point")]
+    rows = rows[(rows["name"] == "forces_rmse") & (rows["subset"] == "all")]
+    by_seed = rows[rows["preset"] == PRESET].set_index("changed")["std"]
+    assert by_seed[MORE_STEPS] < by_seed[""] / 5  # seeds agree
+
+
 def left_out(model, charge, metric):
     """An error on a charge state that training had not."""
     changed = f"{model}:system.leave_out=charge={charge}"
