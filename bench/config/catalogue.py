@@ -38,12 +38,12 @@ def presets() -> dict[str, str]:
     Raises:
         BenchError: as ``choices``.
     """
-    everywhere = choices("preset")
+    everywhere, systems, files = choices("preset"), choices("system"), choices(ON_SYSTEM)
     there = {
-        f"{preset} system={file.removeprefix(f'{preset}_')}": line
-        for file, line in choices(ON_SYSTEM).items()
+        f"{preset} system={system}": files[f"{preset}_{system}"]
         for preset in everywhere
-        if file.removeprefix(f"{preset}_") in choices("system")
+        for system in systems
+        if f"{preset}_{system}" in files
     }
     return dict(sorted({**everywhere, **there}.items()))
 

@@ -65,13 +65,16 @@ def test_a_description_is_the_key_or_the_first_comment(own, text, line):
 
 
 def test_a_preset_on_one_system_stands_behind_the_one_that_it_is_elsewhere(own):
+    before = {*presets()}
     own("preset_on_system/smoke_al_water.yaml", "# @package _global_\n# longer\ntraining: {}\n")
     own("preset_on_system/smoke_nowhere.yaml", "# no system has this name\n")
+    own("preset_on_system/al_water.yaml", "# of no preset\n")
     assert presets()["smoke system=al_water"] == "longer"
     assert [name for name in presets() if name.startswith("smoke")] == [
         "smoke",
         "smoke system=al_water",
     ]
+    assert {*presets()} - before == {"smoke system=al_water"}
 
 
 def test_other_files_and_groups_are_no_choices(own):
