@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 STUDY = Path(__file__).parents[2] / "results" / "study"
 COLUMNS = [*AXES, "name", "subset", "unit", "better"]
 COLUMNS += ["mean", "std", "seeds", "n", "low", "high"]
-_PART = "system.leave_out="
+_PART = re.compile(r"system\.leave_out=(.*?)(?: (?=\w+\.\w)|$)")  # up to the next key
 COMPARED = [f"{name}_rmse" for name in ("energy", "forces", "dipole_slope", "charge_difference")]
 _ASKED = re.compile(r"^<!-- results: (?P<model>\w+) -->$", re.MULTILINE)
 _CHOSEN = re.compile(r"^<!-- validation: (?P<name>\w+) -->$", re.MULTILINE)
@@ -98,27 +98,28 @@ def seen_of(path: Path) -> str:
 def left_out_of(path: Path) -> str:
     """Errors on test structures of models trained without a part of the set, and with all of it.
 
-    Where the part is a subset of the test set as well, a charge state, errors are those on it.
+    Where the part is a subset of the test set as well, a charge state, errors are those on it.  All
+    other settings are the same.
 
     Raises:
         ValueError: the study has no number of the model that nothing was left out of.
     """
     rows = _rows(path)
-    rows = rows[rows["changed"].str.startswith(_PART)]
-    own = rows["subset"] == rows["changed"].str.removeprefix(_PART)
-    whole_set = (rows["subset"] == "all") & ~rows["changed"].isin(rows["changed"][own])
+    rows = rows.assign(part=rows["changed"].str.extract(_PART, expand=False)).dropna(subset="part")
+    rows["changed"] = rows["changed"].str.replace(_PART, "", regex=True).str.strip()
+    own = rows["subset"] == rows["part"]
+    whole_set = (rows["subset"] == "all") & ~rows["part"].isin(rows["part"][own])
     asked = select(rows[own | whole_set], metrics=COMPARED, subsets=["*"])
-    numbers = study(path.parent)
-    alike = ["system", "model", "preset", "name", "subset"]
-    whole = numbers[numbers["changed"] == ""].set_index(alike)
+    alike = ["system", "model", "preset", "changed", "name", "subset"]
+    whole = study(path.parent).set_index(alike)
     lines = []
-    for _, row in asked.sort_values(["system", "model", "changed"], kind="stable").iterrows():
+    for _, row in asked.sort_values(["system", "model", "part"], kind="stable").iterrows():
         which = tuple(row[alike])
         if which not in whole.index:
             raise ValueError(f"{path}: nothing to compare with {which}.")
         both = pd.DataFrame([row, whole.loc[which]])
         texts = [f"**{cell.text}**" if cell.best else cell.text for cell in cells(both)]
-        what = f"`{row['model']}` on `{row['system']}`, `{row['changed'].removeprefix(_PART)}`"
+        what = f"`{row['model']}` on `{row['system']}`, `{row['part']}`"
         lines.append([what, f"`{row['name']}` [{row['unit']}]", *texts])
     return table(["what is left out", "error", "without it", "with it"], lines)
 

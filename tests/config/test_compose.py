@@ -90,6 +90,9 @@ def budget_of(*words):
     ("words", "expected"),
     [
         ([], (1040, None)),
+        (["system=sio2_vacancy"], (1560, None)),
+        (["system=sio2_vacancy", "preset=standard"], (2600, None)),
+        (["system=sio2_vacancy", "training.epochs=3"], (None, 3)),
         (["training.epochs=3"], (None, 3)),
         (["training.epochs=3", "preset=smoke"], (None, 3)),
         (["training.steps=7"], (7, None)),

@@ -16,7 +16,8 @@ every_page = pytest.mark.parametrize(
     "page", sorted((ROOT / "docs").rglob("*.md")), ids=lambda page: page.stem
 )
 METALS = ("pt_water", "al_water")
-FIRST = "training.warmup_fraction=0.025"  # what the first choices were made with
+FEWER_STEPS = "training.steps=1040"  # than preset quick has on quartz
+FIRST = f"training.warmup_fraction=0.025+{FEWER_STEPS}"  # the first choices there
 
 
 def probes(model, *systems):
@@ -117,11 +118,11 @@ def test_what_another_seed_changes():
     rows = rows[rows["preset"] == PRESET]
     relative = (rows["std"] / rows["mean"]).groupby(rows["name"])
     assert 0.05 < relative.get_group("forces_rmse").median() < 0.08
-    assert 0.25 < relative.get_group("forces_rmse").max() < 0.35
+    assert 0.14 < relative.get_group("forces_rmse").max() < 0.19
     states = rows[rows["name"] == "charge_difference_rmse"].set_index("model")
     by_seed = states["std"] / states["mean"]
-    assert (by_seed[["scf_fixed_point", "polar"]] > 0.35).all()
-    assert by_seed.drop(["scf_fixed_point", "polar"]).max() < 0.15
+    assert 0.17 < by_seed.pop("scf_fixed_point") < 0.25 and 0.35 < by_seed.pop("polar") < 0.45
+    assert by_seed.max() < 0.05
 
 
 # Sentences of the README and of docs/study.md whose words, not digits, come from the study.
@@ -185,10 +186,13 @@ def test_direct_steps_first_help_the_map_and_harm_the_functional():
 def test_full_states_are_first_on_quartz():
     known = ("short_range", "les", "local_charges")
     order = ranking("sio2_vacancy", "charge_difference_rmse", without=known)
-    assert order[0] == "scf_levels" and {*order[1:3]} == {"scf_fixed_point", "scf_response"}
-    assert ranking("sio2_vacancy", "energy_rmse")[:2] == ["scf_levels", "scf_response"]
-    forces = ranking("sio2_vacancy", "forces_rmse")[:3]
-    assert forces[0] == "scf_levels" and {*forces[1:]} == {"scf_response", "global_embedding"}
+    assert order[:2] == ["scf_levels", "scf_fixed_point"]
+    assert {*order[2:4]} == {"scf_response", "polar"}
+    energy = ranking("sio2_vacancy", "energy_rmse")[:4]
+    assert energy[0] == "scf_levels"
+    assert {*energy[1:]} == {"scf_fixed_point", "polar", "scf_response"}
+    forces = ranking("sio2_vacancy", "forces_rmse")[:5]
+    assert forces[0] == "scf_levels" and "scf_qeq" not in forces and "polar" not in forces
 
 
 def test_field_updates_fail_on_larger_cells_of_quartz_and_on_aluminium():
@@ -206,8 +210,7 @@ def test_field_updates_fail_on_larger_cells_of_quartz_and_on_aluminium():
             strict=True,
         )
     )
-    good, bad, worst = sorted(seeds)
-    assert good < 1 and 1.8 < bad < 2.2 and 3.3 < worst < 4
+    assert all(1.5 < ratio < 2.5 for ratio in seeds)
     assert ranking("al_water", "forces_rmse")[-2:] == ["polar", "fixed_charge"]
 
 
@@ -227,10 +230,10 @@ def test_two_points_pass_every_probe_on_both_metals():
     assert passing == {"scf_levels", "scf_response"}
 
 
-def each_seed(system, model, metric, subset="all", *, preset=PRESET, mode="auto"):
+def each_seed(system, model, metric, subset="all", *, preset=PRESET, mode="auto", place="runs"):
     """A metric of the test set, of each run on the whole training set."""
     values = []
-    for file in (STUDY / "runs" / system / model).glob("*/metrics.json"):
+    for file in (STUDY / place / system / model).glob("*/metrics.json"):
         config = yaml.safe_load(file.with_name("config.yaml").read_text())
         asked = (config["preset"], config["training"]["mode"]) == (preset, mode)
         if asked and not config["system"]["train_size"]:
@@ -276,45 +279,49 @@ def test_a_longer_training_tells_aluminiums_forces_with_and_without_electrostati
 
 def test_a_longer_training_finds_quartzs_electron_with_each_seed_of_the_map():
     found = longer("sio2_vacancy", "charge_difference_rmse")
-    early, *late = sorted(each_seed("sio2_vacancy", "scf_fixed_point", "charge_difference_rmse"))
-    assert max(found["scf_fixed_point"]) < 0.7 < 1.1 < min(late) and early < 0.7
+    assert max(found["scf_fixed_point"]) < 0.7
     assert max(found["scf_levels"]) > 1.7 * sorted(found["scf_levels"])[1]  # one is late
     assert min(found["scf_qeq"]) > 2
 
 
-MORE_STEPS = "training.steps=1560"
-
-
-def test_more_steps_are_what_the_map_lacks_on_quartz_and_not_what_equilibration_does():
-    def ratio(model, metric):
-        longer = measured("sio2_vacancy", f"{model}:{MORE_STEPS}", metric)
-        return longer / measured("sio2_vacancy", model, metric)
-
-    assert ratio("scf_fixed_point", "charge_difference_rmse") < 0.7
-    assert ratio("scf_fixed_point", "forces_rmse") < 0.85
-    assert ratio("scf_levels", "charge_difference_rmse") < 0.9
-    assert ratio("scf_qeq", "charge_difference_rmse") > 0.85
+def test_fewer_steps_are_what_the_map_lacks_on_quartz_and_not_what_equilibration_does():
     states = "charge_difference_rmse"
-    assert measured("sio2_vacancy", f"scf_qeq:{MORE_STEPS}", f"{states}/training") > 1.5
-    levels = measured("sio2_vacancy", "scf_levels", states)
-    assert measured("sio2_vacancy", f"scf_fixed_point:{MORE_STEPS}", states) < levels
+
+    def ratio(model, metric):
+        shorter = measured("sio2_vacancy", f"{model}:{FEWER_STEPS}", metric)
+        return measured("sio2_vacancy", model, metric) / shorter
+
+    assert ratio("scf_fixed_point", states) < 0.7
+    assert ratio("scf_fixed_point", "forces_rmse") < 0.85
+    assert ratio("scf_levels", states) < 0.9
+    assert ratio("scf_qeq", states) > 0.85
+    assert measured("sio2_vacancy", "scf_qeq", f"{states}/training") > 1.5
     rows = study()
     rows = rows[(rows["system"] == "sio2_vacancy") & (rows["model"] == "scf_fixed_point")]
     rows = rows[(rows["name"] == "forces_rmse") & (rows["subset"] == "all")]
     by_seed = rows[rows["preset"] == PRESET].set_index("changed")["std"]
-    assert by_seed[MORE_STEPS] < by_seed[""] / 5  # seeds agree
+    assert by_seed[""] < by_seed[FEWER_STEPS] / 5  # seeds agree
+
+
+def test_the_map_needs_the_longer_quick_training_of_quartz():
+    """What its bars on charge states are met by; the shorter one leaves two seeds of three late."""
+    states = "charge_difference_rmse"
+    early, *late = sorted(each_seed("sio2_vacancy", "scf_fixed_point", states, place="budget"))
+    assert early < 0.7 < 1.1 < min(late)
+    assert max(each_seed("sio2_vacancy", "scf_fixed_point", states)) < 0.8
 
 
 def left_out(model, charge, metric):
     """An error on a charge state that training had not."""
-    changed = f"{model}:system.leave_out=charge={charge}"
+    changed = f"{model}:system.leave_out=charge={charge}+{FEWER_STEPS}"
     return measured("sio2_vacancy", changed, f"{metric}/charge={charge}")
 
 
 def test_all_points_but_the_map_find_their_way_between_charge_states():
     error = "charge_difference_rmse"
     found = {
-        name: left_out(name, "+1", error) / measured("sio2_vacancy", name, f"{error}/charge=+1")
+        name: left_out(name, "+1", error)
+        / measured("sio2_vacancy", f"{name}:{FEWER_STEPS}", f"{error}/charge=+1")
         for name in FRONT[1:] + ("global_embedding",)
     }
     assert found.pop("scf_fixed_point") > 2
@@ -336,20 +343,12 @@ def test_ten_small_steps_train_another_density_than_the_converged_one():
     assert on_platinum("scf_fixed_point", "dipole_slope_rmse", "unrolled") > 2
 
 
-@pytest.mark.parametrize(
-    ("metric", "between"),
-    [
-        ("forces_rmse", ["global_embedding"]),
-        ("charge_difference_rmse", ["scf_fixed_point"]),
-        ("energy_rmse", []),
-    ],
-)
-def test_one_seed_at_most_is_between_those_of_full_states_on_quartz(metric, between):
+@pytest.mark.parametrize("metric", ["forces_rmse", "charge_difference_rmse", "energy_rmse"])
+def test_each_seed_of_full_states_is_before_all_others_on_quartz(metric):
     found = {name: each_seed("sio2_vacancy", name, metric) for name in axes()}
     own = found.pop("scf_levels")
     assert len(own) == 3
-    before = [name for name, values in found.items() for value in values if value < max(own)]
-    assert before == between
+    assert max(own) < min(value for values in found.values() for value in values)
 
 
 def test_who_finds_the_opening_of_the_relaxed_vacancy():
@@ -358,11 +357,11 @@ def test_who_finds_the_opening_of_the_relaxed_vacancy():
         {name: measured("sio2_vacancy", name, metric) for name in known}
         for metric in ("vacancy_opening_mae", "relaxed_level_mae")
     )
-    near = {"global_embedding", "scf_levels", "polar"}
-    assert {*sorted(opening, key=opening.__getitem__)[:3]} == near
+    near = {"scf_fixed_point", "scf_levels", "polar", "global_embedding"}
+    assert {*sorted(opening, key=opening.__getitem__)[:4]} == near
     order = sorted(level, key=level.__getitem__)
     assert order[0] == "scf_levels" and level[order[1]] > 2 * level[order[0]]
-    assert {*order[5:]} == {"split_charges", "scf_fixed_point", "global_embedding"}
+    assert {*order[1:4]} == {"polar", "scf_qeq", "scf_energy_functional"}
 
 
 def bystanders(model):
@@ -375,14 +374,24 @@ def test_on_quartz_full_states_alone_leave_an_ion_its_charge():
     (own,) = bystanders("scf_levels")
     others = [bystanders(name) for name in axes() if name != "scf_levels"]
     told = sorted(value for found in others for value in found)
-    assert own < 0.003 and len(told) == 8
-    assert bystanders("polar") == told[:1] and 0.13 < told[0] < 0.16 and told[1] > 1
+    assert own < 0.005 and len(told) == 8
+    assert bystanders("polar") == told[:1] and 0.3 < told[0] < 0.4 and told[1] > 1
 
 
-def test_on_quartz_full_states_alone_pass_every_probe():
-    found = {name: {*verdicts(name, "sio2_vacancy")[0].values()} for name in axes()}
-    passing = {name for name, kinds in found.items() if kinds <= {"pass", "not applicable"}}
-    assert passing == {"scf_levels"}
+def test_on_quartz_no_point_passes_every_probe():
+    missed = {
+        name: {
+            probe
+            for probe, verdict in verdicts(name, "sio2_vacancy")[0].items()
+            if verdict not in ("pass", "not applicable")
+        }
+        for name in axes()
+    }
+    assert all(missed.values())
+    assert missed["scf_levels"] == {"dissociation"} and missed["scf_response"] == {"bystander"}
+    (run,) = probes("scf_levels", "sio2_vacancy")
+    told = {m["name"]: m["value"] for p in run for m in p["measurements"]}
+    assert 0.015 < told["fractional charge"] < 0.025
 
 
 @pytest.mark.parametrize("probe", ["zero field", "bystander", "dissociation", "chain"])
@@ -393,17 +402,20 @@ def test_a_learned_map_breaks_what_probes_see(probe):
 
 @pytest.mark.parametrize("model", ["scf_levels", "scf_fixed_point"])
 @pytest.mark.parametrize(
-    ("system", "part", "response"),
+    ("system", "part", "steps", "response"),
     [
-        ("sio2_vacancy", "group=g8[6-9]+group=g90", "charge_difference_rmse"),
-        ("pt_water", "group=g15[0-7]", "dipole_slope_rmse"),
-        ("al_water", "group=g99+group=g10[0-4]", "dipole_slope_rmse"),
+        ("sio2_vacancy", "group=g8[6-9]+group=g90", FEWER_STEPS, "charge_difference_rmse"),
+        ("pt_water", "group=g15[0-7]", "", "dipole_slope_rmse"),
+        ("al_water", "group=g99+group=g10[0-4]", "", "dipole_slope_rmse"),
     ],
 )
-def test_what_was_proposed_changes_errors_by_less_than_four_tenths(system, part, response, model):
-    without = f"{model}:system.leave_out={part}"
+def test_what_was_proposed_changes_errors_by_less_than_four_tenths(
+    system, part, steps, response, model
+):
+    whole = f"{model}:{steps}"
+    without = f"{model}:system.leave_out={part}+{steps}".rstrip("+")
     for metric in ("forces_rmse", "energy_rmse", response):
-        before, after = (measured(system, name, metric) for name in (without, model))
+        before, after = (measured(system, name, metric) for name in (without, whole))
         assert abs(after - before) < 0.4 * max(before, after)
 
 

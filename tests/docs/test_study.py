@@ -166,6 +166,15 @@ def test_a_charge_state_that_was_left_out_is_what_errors_are_of(folder):
     assert text.splitlines()[2:] == [f"{line} 90 ± 1 (3) | **60 ± 1 (3)** |"]
 
 
+def test_what_was_left_out_stands_beside_the_whole_with_the_same_settings(folder):
+    steps, groups = "training.steps=9", "system.leave_out=group=g1 group=g2"
+    folder("numbers.csv", [row("les", 45.0), row("les", 40.0, changed=steps)])
+    part = row("les", 50.0, changed=f"{groups} {steps}")
+    text = study.left_out_of(folder("part.csv", [part]) / "part.csv")
+    line = "| `les` on `pt_water`, `group=g1 group=g2` | `forces_rmse` [meV/Å] |"
+    assert text.splitlines()[2:] == [f"{line} 50 ± 1 (3) | **40 ± 1 (3)** |"]
+
+
 def test_what_was_left_out_of_a_model_that_has_no_other_run_is_refused(folder):
     place = folder("part.csv", [row("les", 50.0, changed=LEFT)])
     with pytest.raises(ValueError, match=r"nothing to compare with \('pt_water', 'les'"):
