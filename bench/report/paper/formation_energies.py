@@ -76,7 +76,7 @@ def draw_levels(scene: Scene) -> Drawing:
     """
     panels = [
         Panel(
-            f"{_level(subset)}, {text}\ngeometries: {counts(scene, family.name, subset)}",
+            f"{_level(subset)}\n{text}\ngeometries: {counts(scene, family.name, subset)}",
             in_units(family.unit, "level"),
             scene.values(family.name, subset),
             scene.reference(family.name, subset),

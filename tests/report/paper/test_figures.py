@@ -218,7 +218,7 @@ def test_formation_energies_need_the_predictions(charged):
 
 def test_levels_say_of_how_many_geometries_and_why_there_is_none_relaxed(charged):
     made = drawing(charged, "transition_levels")
-    assert [axes.get_title().split("\n")[1] for axes in made.figure.axes] == ["geometries: 5"] * 2
+    assert [axes.get_title().split("\n")[2] for axes in made.figure.axes] == ["geometries: 5"] * 2
     assert "no model relaxed any" in made.says[-1]
 
 
