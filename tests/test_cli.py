@@ -114,7 +114,7 @@ def test_list_describes_every_choice(capsys):
     assert main(["list"]) == 0
     lines = capsys.readouterr().out.splitlines()
     for name in ("short_range", "scf_qeq", "pt_water", "sio2_vacancy", "quick", "forces_rmse"):
-        (line,) = [line for line in lines if line.split()[:1] == [name]]
+        (line,) = [line for line in lines if line.strip().partition("  ")[0] == name]
         assert len(line.split()) > 3, line
     assert any("[meV/Å]" in line for line in lines)
 
